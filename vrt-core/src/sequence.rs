@@ -1,0 +1,123 @@
+//! In: what was shown and what was sampled. Out: the rows a model is run on, and which of them are learned.
+//!
+//! A [`Sequence`] is one episode as the model saw it; a [`Packed`] batch is several of them end to end,
+//! without padding. Only sampled tokens are targets, so tool outcomes carry no loss.
+
+use crate::pair::{FrameIndex, PairKey};
+
+/// One position of a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A text piece, by its id in the vocabulary.
+    Text(u32),
+    /// The visual token of one frame of the sequence's pair.
+    Frame(FrameIndex),
+}
+
+/// One position with the tags from which the attention mask is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// What stands here.
+    pub input: Input,
+    /// 0 for text and initial frames, `c` for a position of the c-th outcome.
+    pub evidence: u8,
+    /// Outcomes that came before this position, its own included.
+    pub round: u8,
+}
+
+/// One token that the policy chose.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Target {
+    /// The row whose output predicts the token; the token itself stands in the next row, if any.
+    pub row: u32,
+    /// The token that was sampled.
+    pub token: u32,
+    /// Its log-probability when it was sampled, at the sampling temperature; 0 for teacher tokens.
+    pub logp: f32,
+}
+
+/// One episode as the model saw it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sequence {
+    /// Whose frames the visual rows show.
+    pub pair: PairKey,
+    /// Positions in order. The last sampled token predicts nothing and need not stand here.
+    pub rows: Vec<Row>,
+    /// The sampled tokens, ascending by row.
+    pub targets: Vec<Target>,
+}
+
+/// Several sequences end to end: what a model's forward pass takes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Packed {
+    /// Text id of each row; visual rows hold 0 and are listed in `visual_rows`.
+    pub tokens: Vec<u32>,
+    /// Rows whose embedding is replaced by visual embeddings, ascending: the i-th row listed here takes
+    /// row `visual_index[i]` of the visual embeddings that accompany the batch.
+    pub visual_rows: Vec<u32>,
+    /// See `visual_rows`; several rows may show one frame.
+    pub visual_index: Vec<u32>,
+    /// Rotary position `[temporal, height, width]` of each row, from 0 in each sequence.
+    pub positions: Vec<[u32; 3]>,
+    /// `starts[s]..starts[s + 1]` are the rows of sequence `s`.
+    pub starts: Vec<u32>,
+    /// Mask tag, see [`Row::evidence`].
+    pub evidence: Vec<u8>,
+    /// Mask tag, see [`Row::round`].
+    pub round: Vec<u8>,
+    /// Rows whose logits are wanted, ascending.
+    pub target_rows: Vec<u32>,
+    /// The token each of these rows is scored on.
+    pub target_tokens: Vec<u32>,
+}
+
+impl Packed {
+    /// Packs sequences; `visual(pair, frame)` names the row of the visual embeddings for a frame.
+    pub fn new<'a>(
+        sequences: impl IntoIterator<Item = &'a Sequence>,
+        mut visual: impl FnMut(PairKey, FrameIndex) -> u32,
+    ) -> Self {
+        let mut packed = Self {
+            starts: vec![0],
+            ..Self::default()
+        };
+        for sequence in sequences {
+            let start = packed.tokens.len() as u32;
+            for (position, row) in sequence.rows.iter().enumerate() {
+                match row.input {
+                    Input::Text(id) => packed.tokens.push(id),
+                    Input::Frame(frame) => {
+                        packed.visual_rows.push(packed.tokens.len() as u32);
+                        packed.visual_index.push(visual(sequence.pair, frame));
+                        packed.tokens.push(0);
+                    }
+                }
+                // One visual token a frame: its three rotary positions coincide, as for text.
+                packed.positions.push([position as u32; 3]);
+                packed.evidence.push(row.evidence);
+                packed.round.push(row.round);
+            }
+            for target in &sequence.targets {
+                packed.target_rows.push(start + target.row);
+                packed.target_tokens.push(target.token);
+            }
+            packed.starts.push(packed.tokens.len() as u32);
+        }
+        packed
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
+    /// Number of sequences.
+    pub fn sequences(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+}
