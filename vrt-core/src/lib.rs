@@ -8,4 +8,5 @@ extern crate self as vrt_core;
 pub mod pair;
 pub mod rng;
 pub mod sequence;
+pub mod trace;
 pub mod window;
