@@ -8,5 +8,6 @@ extern crate self as vrt_core;
 pub mod pair;
 pub mod rng;
 pub mod sequence;
+pub mod shard;
 pub mod trace;
 pub mod window;
