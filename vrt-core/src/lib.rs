@@ -5,7 +5,10 @@
 // Generated code names this crate absolutely, also inside it.
 extern crate self as vrt_core;
 
+pub mod objective;
+pub mod op;
 pub mod pair;
+pub mod reward;
 pub mod rng;
 pub mod sequence;
 pub mod shard;

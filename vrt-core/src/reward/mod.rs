@@ -1,0 +1,16 @@
+//! In: a group of judged samples. Out: for each sample and term a value, or the reason why there is none.
+//!
+//! Section 4 of `s_i = f_fmt + f_acc + f_cot + η·f_explo`: the terms are declared with `#[reward_term]`,
+//! one a file; which of them run, and with which weights, is written in an `objective!`.
+
+mod interval;
+mod judged;
+mod score;
+mod sheet;
+mod term;
+
+pub use interval::Interval;
+pub use judged::{Group, Judged};
+pub use score::{Abstention, Score};
+pub use sheet::{RewardSheet, SampleReward, TermReward};
+pub use term::{ParamError, ParamSpec, RewardTerm, Scope};
