@@ -5,6 +5,7 @@
 // Generated code names this crate absolutely, also inside it.
 extern crate self as vrt_core;
 
+pub mod model;
 pub mod pair;
 pub mod rng;
 pub mod sequence;
