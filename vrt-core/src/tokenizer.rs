@@ -9,19 +9,14 @@
 
 use std::collections::HashMap;
 
-use crate::op::{GrammarPart, OpGrammar};
+use crate::op::{GrammarPart, OpGrammar, Slot};
 use crate::pair::{Confidence, Dimension, FrameIndex, FrameOffset, Judgment, Pool, Side};
-
-/// Largest offset in either direction that a piece names.
-pub const MAX_OFFSET: i8 = 18;
 
 /// What one token stands for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Piece {
     /// Opens the query.
     Query,
-    /// Number of frames of each video.
-    Length(u32),
     /// `<Snapshot>`
     Snapshot,
     /// `</Snapshot>\n<Think>`
@@ -36,7 +31,7 @@ pub enum Piece {
     Preference(Option<Dimension>, u8),
     /// `CF=1`
     Confidence(Confidence),
-    /// A word of the world's reports.
+    /// A word of the world's prompts and reports.
     Word(String),
     /// A frame of one video.
     Frame(Side, FrameOffset),
@@ -44,6 +39,17 @@ pub enum Piece {
     Offset(i8),
     /// A stretch of fixed text of an operation's call: `(operation, part)`.
     Call(usize, usize),
+}
+
+impl Piece {
+    /// The piece of a word: a signed number is an offset.
+    fn of_word(word: &str) -> Self {
+        let signed = word.starts_with(['+', '-']);
+        match word.parse() {
+            Ok(offset) if signed => Self::Offset(offset),
+            _ => Self::Word(word.to_owned()),
+        }
+    }
 }
 
 /// Something the vocabulary has no piece for.
@@ -74,14 +80,15 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
-    /// Builds the vocabulary; id 0 is reserved for visual rows.
+    /// Builds the vocabulary of these operations, of a world's words (signed numbers are offsets) and of the
+    /// frames of videos of up to `longest` frames; id 0 is reserved for visual rows.
     ///
     /// # Errors
     /// [`VocabularyError`] if an operation cannot be spelled or `limit` is exceeded.
     pub fn new(
         operations: &[OpGrammar],
         words: &[&str],
-        lengths: &[u32],
+        longest: u32,
         limit: usize,
     ) -> Result<Self, VocabularyError> {
         let mut pieces = vec![
@@ -101,19 +108,15 @@ impl Vocabulary {
             for (part, element) in grammar.parts.iter().enumerate() {
                 match element {
                     GrammarPart::Fixed(_) => pieces.push(Piece::Call(op, part)),
-                    GrammarPart::Frames => {}
-                    #[allow(unreachable_patterns)]
-                    _ => return Err(VocabularyError::Unspeakable(grammar.name)),
+                    GrammarPart::Slot(Slot::Frames { .. }) => {}
+                    GrammarPart::Slot(_) => return Err(VocabularyError::Unspeakable(grammar.name)),
                 }
             }
         }
-        pieces.extend(lengths.iter().copied().map(Piece::Length));
-        pieces.extend((-MAX_OFFSET..=MAX_OFFSET).map(Piece::Offset));
-        let longest = lengths.iter().copied().max().unwrap_or(0);
         for side in Side::BOTH {
             pieces.extend((0..longest).map(|t| Piece::Frame(side, FrameOffset(t))));
         }
-        pieces.extend(words.iter().map(|word| Piece::Word((*word).to_owned())));
+        pieces.extend(words.iter().map(|word| Piece::of_word(word)));
         if pieces.len() > limit {
             return Err(VocabularyError::TooLarge { pieces: pieces.len(), limit });
         }
@@ -150,6 +153,17 @@ impl Vocabulary {
         self.ids.get(piece).copied().ok_or_else(|| VocabularyError::Unknown(format!("{piece:?}")))
     }
 
+    /// The piece that names a frame.
+    ///
+    /// # Errors
+    /// [`VocabularyError::Unknown`] beyond the pool or the longest video.
+    pub fn frame(&self, pool: Pool, frame: FrameIndex) -> Result<u32, VocabularyError> {
+        match pool.locate(frame) {
+            Some((side, offset)) => self.id(&Piece::Frame(side, offset)),
+            None => Err(VocabularyError::Unknown(format!("frame {frame}"))),
+        }
+    }
+
     /// The ids of words separated by white space.
     ///
     /// # Errors
@@ -157,7 +171,7 @@ impl Vocabulary {
     pub fn words(&self, text: &str) -> Result<Vec<u32>, VocabularyError> {
         text.split_whitespace()
             .map(|word| {
-                let piece = Piece::Word(word.to_owned());
+                let piece = Piece::of_word(word);
                 self.ids.get(&piece).copied().ok_or_else(|| VocabularyError::Unknown(word.to_owned()))
             })
             .collect()
@@ -193,13 +207,13 @@ impl Vocabulary {
     /// Whatever the tokens, this is total: what the grammar does not allow becomes text that the reader refuses.
     pub fn render(&self, tokens: &[u32], pool: Pool) -> String {
         let mut text = String::with_capacity(tokens.len() * 8);
-        let mut slot: Option<Slot> = None;
+        let mut list: Option<FrameList> = None;
         for &token in tokens {
             let Some(piece) = self.piece(token) else {
                 text.push('\u{fffd}');
                 continue;
             };
-            if let Some(open) = &mut slot {
+            if let Some(open) = &mut list {
                 match piece {
                     Piece::Frame(side, offset) => {
                         match pool.index(*side, *offset) {
@@ -220,13 +234,13 @@ impl Vocabulary {
                         }
                         continue;
                     }
-                    _ => slot = None,
+                    _ => list = None,
                 }
             }
             self.push(&mut text, piece, pool);
             if let Piece::Call(op, part) = piece {
                 let next = self.calls[*op].get(part + 1);
-                slot = matches!(next, Some(GrammarPart::Frames)).then(Slot::default);
+                list = matches!(next, Some(GrammarPart::Slot(_))).then(FrameList::default);
             }
         }
         text
@@ -247,7 +261,6 @@ impl Vocabulary {
         };
         match piece {
             Piece::Query => {}
-            Piece::Length(frames) => word(text, &format!("T{frames}")),
             Piece::Snapshot => text.push_str("<Snapshot>"),
             Piece::Think => text.push_str("</Snapshot>\n<Think>"),
             Piece::Recommend => text.push_str("</Think>\n<Recommend Answer>"),
@@ -275,12 +288,12 @@ impl Vocabulary {
 
 /// A list of frames while it is spelled.
 #[derive(Default)]
-struct Slot {
+struct FrameList {
     anchor: Option<(Side, FrameOffset)>,
     named: Vec<FrameIndex>,
 }
 
-impl Slot {
+impl FrameList {
     /// The frame that far from the anchor, unless there is no anchor or the call names it already.
     fn name(&self, distance: i8, pool: Pool) -> Option<FrameIndex> {
         let (side, anchor) = self.anchor?;

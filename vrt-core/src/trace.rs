@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::pair::Judgment;
 pub use reader::{UnitError, read_unit};
-pub use writer::canonical_json;
 
 /// Version of the text format; part of every experiment's identity.
 pub const TRACE_VERSION: u32 = 1;

@@ -21,6 +21,21 @@ const FIRST: [&str; 7] = [
 struct Spaced;
 
 impl Formatter for Spaced {
+    /// `<` is escaped: no string may close the block it stands in.
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        for (i, part) in fragment.split('<').enumerate() {
+            if i > 0 {
+                writer.write_all(b"\\u003c")?;
+            }
+            writer.write_all(part.as_bytes())?;
+        }
+        Ok(())
+    }
+
     fn begin_array_value<W: ?Sized + io::Write>(
         &mut self,
         writer: &mut W,
