@@ -5,14 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use vrt_core::model::ParamSpec;
 
-use crate::atomic;
+use crate::atomic::{self, FileError};
 use crate::optim::{AdamW, AdamWConfig};
 
 const FORMAT: u32 = 1;
@@ -24,13 +23,8 @@ const MANIFEST: &str = "manifest.json";
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
     /// The file system refused.
-    #[error("{path}: {source}")]
-    Io {
-        /// Which file or folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A file is not what the manifest says.
     #[error("{path}: damaged: {problem}; delete the folder to train from the stage's beginning")]
     Damaged {
@@ -57,10 +51,6 @@ struct Manifest {
     optimizer_step: u64,
     extra: serde_json::Value,
     files: BTreeMap<String, String>,
-}
-
-fn io_error(path: &Path) -> impl FnOnce(io::Error) -> CheckpointError + '_ {
-    move |source| CheckpointError::Io { path: path.to_owned(), source }
 }
 
 /// Serialises flat parameters under their names.
@@ -116,9 +106,9 @@ fn from_safetensors(
 /// Writes flat parameters as safetensors with the published names.
 ///
 /// # Errors
-/// [`CheckpointError::Io`].
+/// [`CheckpointError::File`].
 pub fn save_weights(path: &Path, layout: &[ParamSpec], flat: &[f32]) -> Result<(), CheckpointError> {
-    atomic::write(path, &to_safetensors(&named(layout, flat, ""))).map_err(io_error(path))
+    Ok(atomic::write(path, &to_safetensors(&named(layout, flat, "")))?)
 }
 
 /// Reads what [`save_weights`] wrote.
@@ -126,7 +116,7 @@ pub fn save_weights(path: &Path, layout: &[ParamSpec], flat: &[f32]) -> Result<(
 /// # Errors
 /// [`CheckpointError`]: unreadable, damaged, or of another model.
 pub fn load_weights(path: &Path, layout: &[ParamSpec]) -> Result<Vec<f32>, CheckpointError> {
-    let bytes = fs::read(path).map_err(io_error(path))?;
+    let bytes = fs::read(path).map_err(FileError::at("read", path))?;
     let mut flat = vec![0.0; total(layout)];
     from_safetensors(path, &bytes, layout, "", &mut flat)?;
     Ok(flat)
@@ -153,13 +143,13 @@ impl Checkpoint {
     /// Writes the checkpoint into `folder/step-N`, then removes older ones.
     ///
     /// # Errors
-    /// [`CheckpointError::Io`].
+    /// [`CheckpointError::File`].
     pub fn save(&self, folder: &Path, layout: &[ParamSpec]) -> Result<(), CheckpointError> {
-        fs::create_dir_all(folder).map_err(io_error(folder))?;
+        atomic::create_folder(folder)?;
         let staging = tempfile::Builder::new()
             .prefix(".step-")
             .tempdir_in(folder)
-            .map_err(io_error(folder))?;
+            .map_err(FileError::at("create a folder in", folder))?;
         let model = to_safetensors(&named(layout, &self.parameters, ""));
         let mut moments = named(layout, &self.optimizer.first, "first.");
         moments.extend(named(layout, &self.optimizer.second, "second."));
@@ -167,7 +157,7 @@ impl Checkpoint {
         let mut files = BTreeMap::new();
         for (name, bytes) in [(MODEL, &model), (OPTIMIZER, &optimizer)] {
             let path = staging.path().join(name);
-            atomic::write(&path, bytes).map_err(io_error(&path))?;
+            atomic::write(&path, bytes)?;
             files.insert(name.to_owned(), blake3::hash(bytes).to_hex().to_string());
         }
         let manifest = Manifest {
@@ -179,14 +169,14 @@ impl Checkpoint {
         };
         let path = staging.path().join(MANIFEST);
         let text = serde_json::to_vec_pretty(&manifest).expect("a manifest serialises");
-        atomic::write(&path, &text).map_err(io_error(&path))?;
+        atomic::write(&path, &text)?;
         let place = folder.join(format!("step-{:09}", self.step));
         if place.exists() {
-            fs::remove_dir_all(&place).map_err(io_error(&place))?;
+            fs::remove_dir_all(&place).map_err(FileError::at("replace", &place))?;
         }
-        fs::rename(staging.keep(), &place).map_err(io_error(&place))?;
+        fs::rename(staging.keep(), &place).map_err(FileError::at("rename a checkpoint to", &place))?;
         for older in steps(folder)?.into_iter().filter(|older| *older != place) {
-            fs::remove_dir_all(&older).map_err(io_error(&older))?;
+            fs::remove_dir_all(&older).map_err(FileError::at("remove the older checkpoint", &older))?;
         }
         Ok(())
     }
@@ -205,7 +195,7 @@ impl Checkpoint {
         }
         let Some(place) = steps(folder)?.pop() else { return Ok(None) };
         let path = place.join(MANIFEST);
-        let text = fs::read(&path).map_err(io_error(&path))?;
+        let text = fs::read(&path).map_err(FileError::at("read", &path))?;
         let manifest: Manifest = serde_json::from_slice(&text)
             .map_err(|error| CheckpointError::Damaged { path: path.clone(), problem: error.to_string() })?;
         if manifest.format != FORMAT {
@@ -214,7 +204,7 @@ impl Checkpoint {
         }
         let read = |name: &str| -> Result<(PathBuf, Vec<u8>), CheckpointError> {
             let path = place.join(name);
-            let bytes = fs::read(&path).map_err(io_error(&path))?;
+            let bytes = fs::read(&path).map_err(FileError::at("read", &path))?;
             let hash = blake3::hash(&bytes).to_hex().to_string();
             if manifest.files.get(name) != Some(&hash) {
                 let problem = "its hash is not the manifest's".to_owned();
@@ -237,8 +227,8 @@ impl Checkpoint {
 /// Finished checkpoints, oldest first.
 fn steps(folder: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).map_err(io_error(folder))? {
-        let entry = entry.map_err(io_error(folder))?;
+    for entry in fs::read_dir(folder).map_err(FileError::at("list", folder))? {
+        let entry = entry.map_err(FileError::at("list", folder))?;
         if entry.file_name().to_string_lossy().starts_with("step-") {
             found.push(entry.path());
         }
