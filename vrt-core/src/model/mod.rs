@@ -1,5 +1,15 @@
 //! The policy's model: Qwen2.5-VL's architecture, at any size.
 
+pub mod attention;
+pub mod decoder;
+pub mod dims;
+pub mod error;
+pub mod gradients;
 pub mod kernels;
+pub mod ops;
 pub mod panels;
+pub mod params;
+pub mod patches;
+pub mod qwen;
+pub mod vision;
 pub mod weights;
