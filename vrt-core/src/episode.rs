@@ -32,7 +32,7 @@ impl Default for Rules {
 }
 
 /// Why an episode is over.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum StopReason {
     /// A final answer was given.
     Answered,
@@ -95,7 +95,7 @@ pub struct Round {
 }
 
 /// One policy judging one pair.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Episode {
     /// The pair.
     pub pair: PairKey,

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use crate::op::Outcome;
 use crate::pair::{FrameIndex, PairKey, PreferencePair};
 use crate::sequence::Sequence;
-pub use bank::FrameBank;
+pub use bank::{FrameBank, LookError};
 pub use replay::Replay;
-pub use tiny::{Director, Plan, Sampling, TinyPolicy, TinyState, query_rows};
+pub use tiny::{Director, Plan, Sampling, TinyError, TinyPolicy, TinyState, query_rows};
 
 /// A policy could not go on with an episode.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -11,24 +11,24 @@
 //! the vision tower is frozen (the paper does not say); sampling temperature enters the loss as it entered the
 //! sampler, so that ζ = 1 on the first mini-batch.
 
+use dfdx::prelude::{Cpu, NoneTape};
+use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use vrt_core::episode::Rules;
 use vrt_core::model::{Fused, Tiny};
 use vrt_core::objective::Objective;
 use vrt_core::op::OpSet;
 use vrt_core::pair::{Dimension, PreferencePair};
-use vrt_core::policy::{FrameBank, PolicyError, Sampling, TinyPolicy};
+use vrt_core::policy::{FrameBank, PolicyError, Sampling, TinyError, TinyPolicy};
 use vrt_core::reward::{Group, Judged};
 use vrt_core::rng::{self, Purpose};
 use vrt_core::rollout::{Ledger, rollout};
 use vrt_core::sequence::{Packed, Sequence};
 use vrt_core::shard;
-use vrt_core::tokenizer::{Vocabulary, VocabularyError};
-
-use rand::seq::SliceRandom;
+use vrt_core::tokenizer::Vocabulary;
 
 use crate::advantage::advantages;
-use crate::learner::{Diverged, Learner, SHARDS, ShardTokens, Sight};
+use crate::learner::{LearnError, Learner, ShardTokens, Sight};
 use crate::loss::{Batch, LossSums, SampledTokens, policy_loss};
 use crate::optim::Schedule;
 
@@ -80,12 +80,12 @@ pub enum GrpoError {
     /// A pair could not be judged.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// The vocabulary does not fit the policy.
+    /// Model and vocabulary do not make a policy.
     #[error(transparent)]
-    Vocabulary(#[from] VocabularyError),
-    /// The gradient is not finite.
+    Tiny(#[from] TinyError),
+    /// A mini-batch could not be learned from.
     #[error(transparent)]
-    Diverged(#[from] Diverged),
+    Learn(#[from] LearnError),
     /// A pair without ground truth cannot be rewarded.
     #[error("pair {0} has no ground truth; train on labelled pairs only")]
     Unlabelled(u64),
@@ -214,35 +214,51 @@ pub fn step<O: OpSet, B: Objective>(
         }
     }
     if task.objective.loss().kl.beta > 0.0 {
-        refer(task, learner.threads(), bank, &mut lessons);
+        refer(task, learner.threads(), bank, &mut lessons)?;
     }
     learn(learner, task, bank, step, &lessons, &mut seen)?;
     Ok(seen.finish())
 }
 
 /// Fills in the reference policy's log-probabilities.
-fn refer<B: Objective>(task: &Task<'_, B>, threads: usize, bank: &FrameBank, lessons: &mut [Lesson]) {
+fn refer<B: Objective>(
+    task: &Task<'_, B>,
+    threads: usize,
+    bank: &FrameBank,
+    lessons: &mut [Lesson],
+) -> Result<(), LearnError> {
     let costs: Vec<u64> = lessons.iter().map(|lesson| lesson.sequence.rows.len() as u64).collect();
     // Small pieces bound the memory of a pass; their number depends on the lessons alone.
     let dealt = shard::balance(&costs, lessons.len().div_ceil(64).max(1));
     let shared = &*lessons;
-    let logps = shard::in_order(dealt.len(), threads, |piece| {
+    let logps = shard::in_order(dealt.len(), threads, |piece| -> Result<Vec<f32>, LearnError> {
+        let mut frames = Vec::new();
         let sequences = dealt[piece].iter().map(|&lesson| &shared[lesson].sequence);
-        let mut visual = Vec::new();
         let packed = Packed::new(sequences, |pair, frame| {
-            let token = bank.get(pair, frame).expect("every frame of a sequence was looked at");
-            visual.extend_from_slice(&token);
-            (visual.len() / token.len()) as u32 - 1
+            frames.push((pair, frame));
+            frames.len() as u32 - 1
         });
-        task.reference.token_logps_of::<Fused>(&packed, &visual, task.rules.window, task.config.temperature)
+        let mut visual = Vec::new();
+        for (pair, frame) in frames {
+            let token = bank.get(pair, frame).ok_or_else(|| LearnError::unseen(pair, frame))?;
+            visual.extend_from_slice(&token);
+        }
+        let dev = Cpu::default();
+        let visual = task.reference.given_rows(&dev, &visual, NoneTape)?;
+        let window = task.rules.window;
+        let temperature = task.config.temperature;
+        let scored = task.reference.token_logps::<Fused, _>(&packed, visual, window, temperature)?;
+        Ok(scored.logps.as_vec())
     });
     for (members, logps) in dealt.iter().zip(logps) {
+        let logps = logps?;
         let mut logps = logps.into_iter().map(f64::from);
         for &lesson in members {
             let tokens = lessons[lesson].old.len();
             lessons[lesson].reference = logps.by_ref().take(tokens).collect();
         }
     }
+    Ok(())
 }
 
 fn learn<B: Objective>(
@@ -252,7 +268,7 @@ fn learn<B: Objective>(
     step: u64,
     lessons: &[Lesson],
     seen: &mut Seen,
-) -> Result<(), Diverged> {
+) -> Result<(), LearnError> {
     let config = &task.config;
     let spec = task.objective.loss();
     let rate = config.schedule.at(step, config.steps);

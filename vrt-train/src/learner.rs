@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use dfdx::prelude::Cpu;
-use vrt_core::model::{Fused, ParamSpec, Tiny};
+use vrt_core::model::{Frames, Fused, ModelError, ParamSpec, Tiny};
 use vrt_core::pair::{FrameIndex, PairKey};
 use vrt_core::policy::FrameBank;
 use vrt_core::sequence::{Packed, Sequence};
@@ -47,7 +47,7 @@ pub enum Sight<'a> {
     /// The tower is frozen: what it saw is in the bank.
     Bank(&'a FrameBank),
     /// The tower is trained: the patches of a frame are made anew.
-    Patches(&'a (dyn Fn(PairKey, FrameIndex) -> Vec<f32> + Sync)),
+    Patches(&'a Patches<'a>),
 }
 
 /// A model and its optimiser.
@@ -80,22 +80,56 @@ pub struct Step<T> {
     pub shards: Vec<T>,
 }
 
-/// A gradient that is not finite: the step was not taken.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("step {step}: the gradient's norm is {norm}; lower the learning rate")]
-pub struct Diverged {
-    /// Optimiser steps taken so far.
-    pub step: u64,
-    /// The norm.
-    pub norm: f32,
+/// A step that was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LearnError {
+    /// A gradient that is not finite.
+    #[error("step {step}: the gradient's norm is {norm}; lower the learning rate")]
+    Diverged {
+        /// Optimiser steps taken so far.
+        step: u64,
+        /// The norm.
+        norm: f32,
+    },
+    /// The batch or the parameters do not fit the model.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A frame of a sequence cannot be shown again.
+    #[error("pair {}, frame {frame}: {why}", pair.0)]
+    Frame {
+        /// The pair.
+        pair: PairKey,
+        /// The frame.
+        frame: FrameIndex,
+        /// What went wrong.
+        why: String,
+    },
 }
+
+impl LearnError {
+    /// A frame that is wanted for training but was never looked at.
+    pub fn unseen(pair: PairKey, frame: FrameIndex) -> Self {
+        Self::Frame { pair, frame, why: "it was never looked at".to_owned() }
+    }
+}
+
+/// Makes the patches of a frame.
+pub type Patches<'a> = dyn Fn(PairKey, FrameIndex) -> Result<Vec<f32>, LearnError> + Sync + 'a;
 
 impl Learner {
     /// A learner for these parameters.
-    pub fn new(parameters: Vec<f32>, scope: Scope, config: AdamWConfig, threads: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`LearnError::Model`] if they are not the tiny policy's.
+    pub fn new(
+        parameters: Vec<f32>,
+        scope: Scope,
+        config: AdamWConfig,
+        threads: usize,
+    ) -> Result<Self, LearnError> {
         let mut model = Tiny::new(&Cpu::default(), 0);
         let layout = model.layout();
-        model.load_flat(&parameters);
+        model.load_flat(&parameters)?;
         let trained = layout
             .iter()
             .filter(|spec| scope.trains(&spec.name))
@@ -105,7 +139,7 @@ impl Learner {
             })
             .collect();
         let optimizer = AdamW::new(config, parameters.len());
-        Self { model, parameters, optimizer, layout, trained, threads }
+        Ok(Self { model, parameters, optimizer, layout, trained, threads })
     }
 
     /// Names, shapes and places of the parameters.
@@ -119,17 +153,21 @@ impl Learner {
     }
 
     /// Takes over parameters and optimiser state, as read from a checkpoint.
-    pub fn restore(&mut self, parameters: Vec<f32>, optimizer: AdamW) {
-        self.model.load_flat(&parameters);
+    ///
+    /// # Errors
+    /// [`LearnError::Model`] if they are of another model.
+    pub fn restore(&mut self, parameters: Vec<f32>, optimizer: AdamW) -> Result<(), LearnError> {
+        self.model.load_flat(&parameters)?;
         self.parameters = parameters;
         self.optimizer = optimizer;
+        Ok(())
     }
 
     /// One step on a mini-batch. `loss` returns, for a shard, what is logged and the loss's gradient by each
     /// log-probability (already normalised over the whole mini-batch).
     ///
     /// # Errors
-    /// [`Diverged`] if the gradient is not finite; nothing was changed then.
+    /// [`LearnError`]; nothing was changed then.
     pub fn step<T: Send>(
         &mut self,
         sequences: &[&Sequence],
@@ -138,7 +176,7 @@ impl Learner {
         temperature: f32,
         rate: f32,
         loss: &(dyn Fn(ShardTokens<'_>) -> (T, Vec<f32>) + Sync),
-    ) -> Result<Step<T>, Diverged> {
+    ) -> Result<Step<T>, LearnError> {
         let costs: Vec<u64> = sequences.iter().map(|sequence| sequence.rows.len() as u64).collect();
         let dealt = shard::balance(&costs, SHARDS);
         let model = &self.model;
@@ -151,7 +189,8 @@ impl Learner {
         });
         let mut gradient: Vec<f32> = Vec::new();
         let mut logged = Vec::with_capacity(SHARDS);
-        for (part, value) in results.into_iter().flatten() {
+        for done in results.into_iter().flatten() {
+            let (part, value) = done?;
             if gradient.is_empty() {
                 gradient = part;
             } else {
@@ -168,13 +207,13 @@ impl Learner {
     /// One optimiser step along a gradient; returns its norm.
     ///
     /// # Errors
-    /// [`Diverged`] if the gradient is not finite; nothing was changed then.
-    pub fn apply(&mut self, gradient: &[f32], rate: f32) -> Result<f32, Diverged> {
+    /// [`LearnError`]; nothing was changed then.
+    pub fn apply(&mut self, gradient: &[f32], rate: f32) -> Result<f32, LearnError> {
         let norm = self.optimizer.step(&mut self.parameters, gradient, &self.trained, rate);
         if !norm.is_finite() {
-            return Err(Diverged { step: self.optimizer.step, norm });
+            return Err(LearnError::Diverged { step: self.optimizer.step, norm });
         }
-        self.model.load_flat(&self.parameters);
+        self.model.load_flat(&self.parameters)?;
         Ok(norm)
     }
 }
@@ -187,7 +226,7 @@ fn run_shard<T>(
     window: MemoryWindow,
     temperature: f32,
     loss: &(dyn Fn(ShardTokens<'_>) -> (T, Vec<f32>) + Sync),
-) -> (Vec<f32>, T) {
+) -> Result<(Vec<f32>, T), LearnError> {
     let mut places: HashMap<(PairKey, FrameIndex), u32> = HashMap::new();
     let mut frames: Vec<(PairKey, FrameIndex)> = Vec::new();
     let packed = Packed::new(members.iter().map(|&member| sequences[member]), |pair, frame| {
@@ -196,28 +235,27 @@ fn run_shard<T>(
             frames.len() as u32 - 1
         })
     });
+    let mut pixels = Vec::new();
+    for &(pair, frame) in &frames {
+        match sight {
+            Sight::Bank(bank) => {
+                let token = bank.get(pair, frame).ok_or_else(|| LearnError::unseen(pair, frame))?;
+                pixels.extend_from_slice(&token);
+            }
+            Sight::Patches(patches) => pixels.extend(patches(pair, frame)?),
+        }
+    }
+    let given = match sight {
+        Sight::Bank(_) => Frames::Rows(&pixels),
+        Sight::Patches(_) => Frames::Patches(&pixels),
+    };
     let mut value = None;
-    let head = |logp: &[f32]| {
+    let head = |logp: &[f32], _: &[f32]| {
         let (logged, gradient) = loss(ShardTokens { members, logp });
         value = Some(logged);
-        gradient
+        (0.0, gradient)
     };
-    let gradient = match sight {
-        Sight::Bank(bank) => {
-            let visual: Vec<f32> = frames
-                .iter()
-                .flat_map(|&(pair, frame)| {
-                    let token = bank.get(pair, frame).expect("every frame of a sequence was looked at");
-                    token.to_vec()
-                })
-                .collect();
-            model.language_gradients::<Fused>(&packed, &visual, window, temperature, head)
-        }
-        Sight::Patches(patches) => {
-            let pixels: Vec<f32> = frames.iter().flat_map(|&(pair, frame)| patches(pair, frame)).collect();
-            model.joint_gradients::<Fused>(&packed, &pixels, frames.len(), window, temperature, head)
-        }
-    };
-    let value = value.expect("the loss was asked once");
-    (gradient, value)
+    let part = model.loss_gradients::<Fused>(&Cpu::default(), &packed, given, window, temperature, head)?;
+    let value = value.expect("the model asks for the loss once");
+    Ok((part.grads, value))
 }

@@ -9,7 +9,7 @@ use vrt_core::rng::{self, Purpose};
 use vrt_core::sequence::Sequence;
 use vrt_core::window::MemoryWindow;
 
-use crate::learner::{Diverged, Learner, ShardTokens, Sight};
+use crate::learner::{LearnError, Learner, ShardTokens, Sight};
 use crate::optim::Schedule;
 
 /// How a supervised stage runs.
@@ -58,14 +58,14 @@ pub struct SftStep {
 /// One step: the mean over the batch's tokens of `−ln p`.
 ///
 /// # Errors
-/// [`Diverged`].
+/// [`LearnError`].
 pub fn step(
     learner: &mut Learner,
     batch: &[&Sequence],
     sight: &Sight<'_>,
     window: MemoryWindow,
     rate: f32,
-) -> Result<SftStep, Diverged> {
+) -> Result<SftStep, LearnError> {
     let tokens: usize = batch.iter().map(|sequence| sequence.targets.len()).sum();
     let each = 1.0 / tokens.max(1) as f32;
     let nll = |shard: ShardTokens<'_>| {

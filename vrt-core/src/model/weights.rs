@@ -237,7 +237,7 @@ impl<S: FnMut(&str) -> Option<Vec<f32>>> Reader<S> {
 
     fn optional(&mut self, name: &str, shape: &[usize]) -> Option<Vec<f32>> {
         let values = (self.source)(name)?;
-        if values.len() == shape.iter().product() {
+        if values.len() == shape.iter().product::<usize>() {
             return Some(values);
         }
         self.errors.push(ParameterError::Misshaped {

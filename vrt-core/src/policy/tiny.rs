@@ -7,10 +7,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{FrameBank, Opening, Policy, PolicyError, Reply, Turn};
+use rand::RngExt;
+
 use crate::model::Tiny;
 use crate::model::decode::{Cache, Engine, Feed, NewRow};
 use crate::model::sampling;
-use crate::model::weights::DecoderWeights;
+use crate::model::weights::{DecoderWeights, WeightsError};
 use crate::op::Outcome;
 use crate::pair::{FrameIndex, PreferencePair};
 use crate::rng::{self, Purpose};
@@ -59,6 +61,17 @@ pub struct TinyPolicy<'a> {
     director: Option<&'a dyn Director>,
     engines: Mutex<Vec<Engine>>,
     pieces: Pieces,
+}
+
+/// Model and vocabulary do not make a policy.
+#[derive(Debug, thiserror::Error)]
+pub enum TinyError {
+    /// The vocabulary lacks a piece.
+    #[error(transparent)]
+    Vocabulary(#[from] VocabularyError),
+    /// The model cannot decode.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
 }
 
 /// The ids the decoding loop looks for.
@@ -116,14 +129,14 @@ impl<'a> TinyPolicy<'a> {
     /// The policy of these weights. `bank` keeps what the tower saw, for training on the same frames.
     ///
     /// # Errors
-    /// [`VocabularyError::Unknown`] if the vocabulary lacks a piece of the trace format.
+    /// [`TinyError`] if the vocabulary lacks a piece of the trace format, or the model cannot decode.
     pub fn new(
         model: &'a Tiny,
         vocabulary: &'a Vocabulary,
         bank: &'a FrameBank,
         window: MemoryWindow,
         sampling: Sampling,
-    ) -> Result<Self, VocabularyError> {
+    ) -> Result<Self, TinyError> {
         let openings = vocabulary.iter().filter(|(_, piece)| matches!(piece, Piece::Call(_, 0)));
         let pieces = Pieces {
             snapshot: vocabulary.id(&Piece::Snapshot)?,
@@ -136,7 +149,7 @@ impl<'a> TinyPolicy<'a> {
             tower: model,
             vocabulary,
             bank,
-            weights: Arc::new(model.decoder_weights()),
+            weights: Arc::new(model.decoder_weights()?),
             window,
             sampling,
             director: None,
@@ -178,12 +191,11 @@ impl<'a> TinyPolicy<'a> {
             .collect()
     }
 
-    fn uniform(&self, state: &TinyState) -> f64 {
+    fn uniform(&self, state: &TinyState) -> f32 {
         let number = u64::from(state.sample) << 32 | state.sequence.rows.len() as u64;
         let Sampling { seed, step, .. } = self.sampling;
         let mut stream = rng::stream(seed, Purpose::Token, step, state.pair.key.0, number);
-        // 53 random bits: the doubles in [0, 1) that are multiples of 2⁻⁵³.
-        (rand::Rng::next_u64(&mut stream) >> 11) as f64 / (1u64 << 53) as f64
+        stream.random()
     }
 }
 
@@ -299,7 +311,7 @@ impl Policy for TinyPolicy<'_> {
                 }
                 break;
             }
-            for (i, logits) in live.into_iter().zip(logits.chunks_exact(Tiny::VOCAB)) {
+            for (i, logits) in live.into_iter().zip(logits.chunks_exact_mut(Tiny::VOCAB)) {
                 self.continue_unit(turns[i].state, &mut writing[i], logits);
             }
         }
@@ -357,8 +369,8 @@ impl Pending {
 
 impl TinyPolicy<'_> {
     /// Draws one token and takes it, or what the plan puts in its place.
-    fn continue_unit(&self, state: &mut TinyState, unit: &mut Writing, logits: &[f32]) {
-        let drawn = match sampling::draw(logits, self.sampling.temperature, self.uniform(state)) {
+    fn continue_unit(&self, state: &mut TinyState, unit: &mut Writing, logits: &mut [f32]) {
+        let drawn = match sampling::sample(logits, self.sampling.temperature, &[], self.uniform(state)) {
             Ok(drawn) => drawn,
             Err(error) => {
                 unit.over = Some(Err(PolicyError { pair: state.pair.key, reason: error.to_string() }));
