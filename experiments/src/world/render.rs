@@ -1,0 +1,170 @@
+//! In: what a frame shows. Out: its 16×16×3 pixels, always the same.
+//!
+//! Order of painting: background, cues, sprite and ghost, checkerboard, noise. Streams of
+//! `Purpose::Pixels` are keyed (pair, video); number `t` is the noise of frame `t`, and the last
+//! number is the background: level, three channel offsets, sixteen knots of texture.
+
+use std::sync::Arc;
+
+use rand::{Rng, RngExt};
+use rand_distr::StandardNormal;
+use vrt_core::pair::{Frame, FrameOffset, Side, Video, VideoError};
+use vrt_core::rng::{Purpose, stream};
+
+use super::config::WorldConfig;
+use super::facts::PairFacts;
+use super::frame::{FrameFacts, SIZE};
+use super::subject::Shape;
+
+type Pixels = [f32; SIZE * SIZE * 3];
+
+/// One video of a synthetic pair.
+pub struct WorldVideo {
+    seed: u64,
+    facts: Arc<PairFacts>,
+    side: Side,
+    noise: [f32; 2],
+    background: Box<Pixels>,
+}
+
+impl WorldVideo {
+    pub(super) fn new(seed: u64, config: &WorldConfig, facts: Arc<PairFacts>, side: Side) -> Self {
+        let mut rng = stream(seed, Purpose::Pixels, facts.key.0, side as u64, u64::MAX);
+        Self {
+            seed,
+            side,
+            noise: [config.pixel_noise, config.bad_noise],
+            background: Box::new(background(&mut rng)),
+            facts,
+        }
+    }
+}
+
+impl Video for WorldVideo {
+    fn len(&self) -> u32 {
+        self.facts.prompt.frames()
+    }
+
+    fn frame(&self, offset: FrameOffset) -> Result<Frame, VideoError> {
+        if offset.0 >= self.len() {
+            return Err(VideoError {
+                video: format!(
+                    "synthetic pair {:#018x}, video {}",
+                    self.facts.key.0,
+                    self.side as u8 + 1
+                ),
+                offset,
+                reason: format!("ask for an offset below its {} frames", self.len()),
+            });
+        }
+        let shown = self.facts.frame(self.side, offset);
+        let mut pixels = *self.background;
+        paint_cues(&mut pixels, shown.cues);
+        paint_sprites(&mut pixels, &shown);
+        if shown.block {
+            paint_blocks(&mut pixels);
+        }
+        let mut rng = stream(
+            self.seed,
+            Purpose::Pixels,
+            self.facts.key.0,
+            self.side as u64,
+            u64::from(offset.0),
+        );
+        add_noise(&mut pixels, self.noise[usize::from(shown.block)], &mut rng);
+        Ok(Frame {
+            width: SIZE as u32,
+            height: SIZE as u32,
+            rgb: Arc::new(pixels),
+        })
+    }
+}
+
+fn background(rng: &mut impl Rng) -> Pixels {
+    let mut normal = |deviation: f32| deviation * rng.sample::<f32, _>(StandardNormal);
+    let level = 0.42 + normal(0.03);
+    let channels = [(); 3].map(|()| level + normal(0.006));
+    let knots = [(); 4].map(|()| [(); 4].map(|()| normal(0.02)));
+    let mut pixels = [0.0; SIZE * SIZE * 3];
+    for row in 0..SIZE {
+        for column in 0..SIZE {
+            let texture = bilinear(&knots, row, column);
+            for (channel, level) in channels.iter().enumerate() {
+                pixels[(row * SIZE + column) * 3 + channel] = level + texture;
+            }
+        }
+    }
+    pixels
+}
+
+/// A 4×4 grid stretched over the frame, each knot at the middle of its 4×4 pixels.
+fn bilinear(knots: &[[f32; 4]; 4], row: usize, column: usize) -> f32 {
+    let locate = |pixel: usize| {
+        let at = ((pixel as f32 + 0.5) / 4.0 - 0.5).clamp(0.0, 3.0);
+        let low = (at as usize).min(2);
+        (low, at - low as f32)
+    };
+    let (top, down) = locate(row);
+    let (left, right) = locate(column);
+    let across = |row: usize| knots[row][left] * (1.0 - right) + knots[row][left + 1] * right;
+    across(top) * (1.0 - down) + across(top + 1) * down
+}
+
+/// TA tints red against blue, VQ lightens the upper half against the lower, MQ the left against the right.
+fn paint_cues(pixels: &mut Pixels, [alignment, quality, movement]: [f32; 3]) {
+    if alignment == 0.0 && quality == 0.0 && movement == 0.0 {
+        return;
+    }
+    let tilt = |at: usize| (7.5 - at as f32) / 7.5;
+    let tint = 0.192 * alignment;
+    for row in 0..SIZE {
+        for column in 0..SIZE {
+            let light = 0.32 * (quality * tilt(row) + movement * tilt(column));
+            let at = (row * SIZE + column) * 3;
+            pixels[at] += light + tint;
+            pixels[at + 1] += light;
+            pixels[at + 2] += light - tint;
+        }
+    }
+}
+
+fn paint_sprites(pixels: &mut Pixels, shown: &FrameFacts) {
+    let Some(colour) = shown.colour else { return };
+    paint_sprite(pixels, (shown.x, shown.y), shown.shape, colour.rgb());
+    if let Some(ghost) = shown.ghost {
+        paint_sprite(pixels, ghost, shown.shape, colour.rgb());
+    }
+}
+
+fn paint_sprite(pixels: &mut Pixels, (x, y): (u32, u32), shape: Shape, rgb: [f32; 3]) {
+    for (row, bits) in (y as usize..).zip(shape.bitmap()) {
+        for column in 0..5 {
+            if bits >> (4 - column) & 1 == 1 {
+                let at = (row * SIZE + x as usize + column) * 3;
+                pixels[at..at + 3].copy_from_slice(&rgb);
+            }
+        }
+    }
+}
+
+fn paint_blocks(pixels: &mut Pixels) {
+    for row in 0..SIZE {
+        for column in 0..SIZE {
+            let step = if (row / 4 + column / 4) % 2 == 0 {
+                0.2
+            } else {
+                -0.2
+            };
+            let at = (row * SIZE + column) * 3;
+            for value in &mut pixels[at..at + 3] {
+                *value += step;
+            }
+        }
+    }
+}
+
+fn add_noise(pixels: &mut Pixels, deviation: f32, rng: &mut impl Rng) {
+    for value in pixels {
+        *value += deviation * rng.sample::<f32, _>(StandardNormal);
+    }
+}
