@@ -1,0 +1,69 @@
+//! `better > worse + margin`.
+
+use serde::Serialize;
+
+/// A claim's comparison of two arms.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Statement {
+    /// The arm that is claimed to be better.
+    pub better: String,
+    /// The arm it is compared with.
+    pub worse: String,
+    /// Points by which it must be better.
+    pub margin: f64,
+}
+
+impl Statement {
+    /// Reads a statement; the error is a sentence.
+    ///
+    /// # Errors
+    /// What was expected, when `text` is neither `a > b` nor `a > b + number`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let expected = "write `better > worse` or `better > worse + points`";
+        let (better, rest) = text.split_once('>').ok_or(expected)?;
+        let (worse, margin) = match rest.split_once('+') {
+            Some((worse, number)) => {
+                let margin: f64 = number.trim().parse().map_err(|_| expected)?;
+                (worse, margin)
+            }
+            None => (rest, 0.0),
+        };
+        let name = |text: &str| {
+            let text = text.trim();
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+            (!text.is_empty() && text.chars().all(plain)).then(|| text.to_owned())
+        };
+        if !margin.is_finite() || margin < 0.0 {
+            return Err(expected.to_owned());
+        }
+        Ok(Self {
+            better: name(better).ok_or(expected)?,
+            worse: name(worse).ok_or(expected)?,
+            margin,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_margin_and_refuses_the_rest() {
+        let read = Statement::parse("oracle > cold_start + 8").unwrap();
+        assert_eq!(
+            (read.better.as_str(), read.worse.as_str(), read.margin),
+            ("oracle", "cold_start", 8.0)
+        );
+        for wrong in [
+            "full",
+            "full < rft",
+            "full > ",
+            "full > rft + x",
+            "a > b > c",
+            "a > b + -1",
+        ] {
+            assert!(Statement::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

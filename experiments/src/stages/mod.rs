@@ -1,0 +1,78 @@
+//! In: an arm's parameters and a seed. Out: its chain of stages in the graph.
+//!
+//! A stage takes part by a line in [`MAKERS`]; the chain's order and what an arm leaves out come from
+//! the spec.
+
+pub mod params;
+
+use std::sync::Arc;
+
+use crate::graph::{Graph, MissingInput};
+use crate::stage::{Stage, StageId};
+use params::ArmParams;
+
+/// What a stage of a chain is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Link<'a> {
+    /// The arm's parameters, all tables.
+    pub params: &'a ArmParams,
+    /// The seed of this run. Stages with a `seed` parameter of their own use that instead.
+    pub seed: u64,
+    /// The stage before it in the chain, if any.
+    pub previous: Option<StageId>,
+}
+
+/// Makes one stage of a chain.
+pub type Maker = fn(&Link) -> Arc<dyn Stage>;
+
+/// Every stage a chain may name.
+pub const MAKERS: &[(&str, Maker)] = &[];
+
+/// Why an arm could not become stages.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// A spec's chain names a stage that does not exist.
+    #[error("there is no stage `{name}`; the stages are: {known}")]
+    UnknownStage {
+        /// The name.
+        name: String,
+        /// All names there are.
+        known: String,
+    },
+    /// A stage lists inputs outside its chain.
+    #[error(transparent)]
+    MissingInput(#[from] MissingInput),
+    /// The chain has no stage at all.
+    #[error("the chain is empty: name at least the stage that judges")]
+    Empty,
+}
+
+/// Adds the chain `names` to the graph; the identity of its last stage, whose entry holds the
+/// judgments. Stages that other arms or seeds already asked for are shared.
+///
+/// # Errors
+/// [`ChainError`] when a name is unknown or the chain is empty.
+pub fn chain(
+    makers: &[(&str, Maker)],
+    names: &[&str],
+    graph: &mut Graph,
+    params: &ArmParams,
+    seed: u64,
+) -> Result<StageId, ChainError> {
+    let mut previous = None;
+    for name in names {
+        let Some((_, make)) = makers.iter().find(|(known, _)| known == name) else {
+            return Err(ChainError::UnknownStage {
+                name: (*name).to_owned(),
+                known: makers.iter().map(|m| m.0).collect::<Vec<_>>().join(", "),
+            });
+        };
+        let link = Link {
+            params,
+            seed,
+            previous,
+        };
+        previous = Some(graph.add(make(&link))?);
+    }
+    previous.ok_or(ChainError::Empty)
+}

@@ -1,0 +1,402 @@
+//! In: judgments of the same pairs by several arms. Out: accuracies and their paired intervals.
+//!
+//! One set of bootstrap weights serves every arm, split and metric, so a difference of two arms is the
+//! difference of their resampled values: paired by pair, and by seed where there are several.
+
+use std::collections::BTreeMap;
+
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+use vrt_core::rng::{Purpose, stream};
+
+/// Resamples behind every interval.
+pub const RESAMPLES: usize = 2000;
+
+/// One line of `judgments.jsonl`: what an arm said about a pair.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// The pair's key.
+    pub pair: u64,
+    /// The split it belongs to.
+    pub split: String,
+    /// Ground truth of TA, VQ, MQ, OA: 0 tie, 1, 2.
+    pub truth: [u8; 4],
+    /// The answer in the same order; `null` when there was none.
+    pub answer: Option<[u8; 4]>,
+    /// Calls of visual operations.
+    pub calls: u32,
+    /// Why the episode ended: `answered`, …
+    pub stop: String,
+    /// Tokens the policy sampled.
+    pub tokens: u32,
+}
+
+/// What is counted, in percent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Correct overall judgments among all pairs.
+    #[serde(alias = "oa")]
+    Tau,
+    /// The same among pairs whose truth is no tie; a predicted tie is then wrong.
+    Diff,
+    /// All four judgments right, among all pairs.
+    All4,
+}
+
+impl Metric {
+    /// Every metric.
+    pub const ALL: [Metric; 3] = [Metric::Tau, Metric::Diff, Metric::All4];
+
+    /// Its name in specs and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::Tau => "tau",
+            Metric::Diff => "diff",
+            Metric::All4 => "all4",
+        }
+    }
+
+    /// Whether a row counts at all, and whether it is right. No answer is wrong.
+    fn of(self, row: &Row) -> (bool, bool) {
+        let truth = row.truth;
+        let hit = row.answer.is_some_and(|answer| match self {
+            Metric::All4 => answer == truth,
+            Metric::Tau | Metric::Diff => answer[3] == truth[3],
+        });
+        (self != Metric::Diff || truth[3] != 0, hit)
+    }
+}
+
+/// Judgments that cannot be compared.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum StatsError {
+    /// Two runs did not judge the same pairs.
+    #[error(
+        "`{run}` did not judge the same pairs as `{first}`: {why}; build both again with --fresh"
+    )]
+    DifferentPairs {
+        /// The run that differs.
+        run: String,
+        /// The run it is compared with.
+        first: String,
+        /// The first difference.
+        why: String,
+    },
+    /// There is nothing to count.
+    #[error("`{run}` has no judgments in split `{split}`")]
+    Empty {
+        /// The run.
+        run: String,
+        /// The split.
+        split: String,
+    },
+}
+
+/// An estimate with its 95 % interval, in percentage points.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Interval {
+    /// The value on all pairs.
+    pub value: f64,
+    /// 2.5 % of the resamples are below.
+    pub low: f64,
+    /// 2.5 % of the resamples are above.
+    pub high: f64,
+}
+
+impl Interval {
+    /// Half the interval's width: the `±` of tables.
+    pub fn half_width(self) -> f64 {
+        (self.high - self.low) / 2.0
+    }
+}
+
+/// A value and what it became in every resample.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Distribution {
+    value: f64,
+    resampled: Vec<f64>,
+}
+
+impl Distribution {
+    /// The difference to another distribution over the same resamples.
+    pub fn minus(&self, other: &Self) -> Self {
+        Self {
+            value: self.value - other.value,
+            resampled: self
+                .resampled
+                .iter()
+                .zip(&other.resampled)
+                .map(|(a, b)| a - b)
+                .collect(),
+        }
+    }
+
+    /// The value with its 95 % percentile interval.
+    pub fn interval(&self) -> Interval {
+        let mut sorted: Vec<f64> = self
+            .resampled
+            .iter()
+            .copied()
+            .filter(|value| value.is_finite())
+            .collect();
+        sorted.sort_by(f64::total_cmp);
+        let at = |share: f64| {
+            let place = share * (sorted.len().saturating_sub(1)) as f64;
+            let below = place.floor() as usize;
+            let (Some(&a), Some(&b)) = (sorted.get(below), sorted.get(place.ceil() as usize))
+            else {
+                return self.value;
+            };
+            a + (b - a) * (place - below as f64)
+        };
+        Interval {
+            value: self.value,
+            low: at(0.025),
+            high: at(0.975),
+        }
+    }
+}
+
+/// Judgments of one arm: one list of rows a seed.
+pub type Runs = Vec<Vec<Row>>;
+
+/// Which pairs are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// All splits together.
+    All,
+    /// One split.
+    Split(&'a str),
+}
+
+impl<'a> Part<'a> {
+    /// `all`, or a split's id.
+    pub fn named(name: &'a str) -> Self {
+        match name {
+            "all" => Part::All,
+            split => Part::Split(split),
+        }
+    }
+
+    fn holds(self, split: &str) -> bool {
+        match self {
+            Part::All => true,
+            Part::Split(name) => name == split,
+        }
+    }
+
+    fn name(self) -> &'a str {
+        match self {
+            Part::All => "all",
+            Part::Split(name) => name,
+        }
+    }
+}
+
+/// Bootstrap weights over pairs (within each split) and seeds, shared by all that is compared.
+#[derive(Clone, Debug)]
+pub struct Resamples {
+    name: String,
+    pairs: Vec<(u64, String, [u8; 4])>,
+    seeds: usize,
+    /// Row `r` holds how often resample `r` drew each pair.
+    pair_counts: Vec<u16>,
+    /// Row `r` holds how often resample `r` drew each seed.
+    seed_counts: Vec<u16>,
+}
+
+impl Resamples {
+    /// Draws the weights for the pairs of `runs`, named `name` in errors.
+    ///
+    /// # Errors
+    /// [`StatsError`] when `runs` is empty or its seeds judged different pairs.
+    pub fn draw(name: &str, runs: &Runs) -> Result<Self, StatsError> {
+        let first = runs.first().filter(|rows| !rows.is_empty());
+        let Some(first) = first else {
+            return Err(StatsError::Empty {
+                run: name.to_owned(),
+                split: "all".to_owned(),
+            });
+        };
+        let pairs: Vec<_> = first
+            .iter()
+            .map(|row| (row.pair, row.split.clone(), row.truth))
+            .collect();
+        let mut strata: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (i, (_, split, _)) in pairs.iter().enumerate() {
+            strata.entry(split).or_default().push(i);
+        }
+        let (n, seeds) = (pairs.len(), runs.len());
+        let mut pair_counts = vec![0u16; n * RESAMPLES];
+        let mut seed_counts = vec![0u16; seeds * RESAMPLES];
+        for r in 0..RESAMPLES {
+            let counts = &mut pair_counts[r * n..(r + 1) * n];
+            for (s, members) in strata.values().enumerate() {
+                let mut rng = stream(0, Purpose::Bootstrap, 0, s as u64, r as u64);
+                for _ in members {
+                    let drawn = members[rng.random_range(0..members.len())];
+                    counts[drawn] = counts[drawn].saturating_add(1);
+                }
+            }
+            let mut rng = stream(0, Purpose::Bootstrap, 1, 0, r as u64);
+            for _ in 0..seeds {
+                seed_counts[r * seeds + rng.random_range(0..seeds)] += 1;
+            }
+        }
+        let drawn = Self {
+            name: name.to_owned(),
+            pairs,
+            seeds,
+            pair_counts,
+            seed_counts,
+        };
+        drawn.check(name, runs)?;
+        Ok(drawn)
+    }
+
+    fn check(&self, name: &str, runs: &Runs) -> Result<(), StatsError> {
+        let differs = |why: String| StatsError::DifferentPairs {
+            run: name.to_owned(),
+            first: self.name.clone(),
+            why,
+        };
+        if runs.len() != self.seeds {
+            return Err(differs(format!("{} seeds, not {}", runs.len(), self.seeds)));
+        }
+        for rows in runs {
+            if rows.len() != self.pairs.len() {
+                return Err(differs(format!(
+                    "{} pairs, not {}",
+                    rows.len(),
+                    self.pairs.len()
+                )));
+            }
+            for (i, (row, (pair, split, truth))) in rows.iter().zip(&self.pairs).enumerate() {
+                if row.pair != *pair || row.split != *split || row.truth != *truth {
+                    return Err(differs(format!(
+                        "line {} is pair {:#x} of `{}`, not {pair:#x} of `{split}` with its truth",
+                        i + 1,
+                        row.pair,
+                        row.split
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A metric of an arm on a part of the pairs, with all its resamples.
+    ///
+    /// # Errors
+    /// [`StatsError`] when the arm judged other pairs, or nothing in that part counts.
+    pub fn measure(
+        &self,
+        name: &str,
+        runs: &Runs,
+        part: Part<'_>,
+        metric: Metric,
+    ) -> Result<Distribution, StatsError> {
+        self.check(name, runs)?;
+        let n = self.pairs.len();
+        let counted: Vec<u32> = self
+            .pairs
+            .iter()
+            .zip(&runs[0])
+            .map(|((_, split, _), row)| u32::from(part.holds(split) && metric.of(row).0))
+            .collect();
+        let hits: Vec<Vec<u32>> = runs
+            .iter()
+            .map(|rows| {
+                rows.iter()
+                    .zip(&counted)
+                    .map(|(row, &counts)| counts * u32::from(metric.of(row).1))
+                    .collect()
+            })
+            .collect();
+        let total: u32 = counted.iter().sum();
+        if total == 0 {
+            return Err(StatsError::Empty {
+                run: name.to_owned(),
+                split: part.name().to_owned(),
+            });
+        }
+        let right: u32 = hits.iter().flatten().sum();
+        let resampled = (0..RESAMPLES)
+            .map(|r| {
+                let weights = &self.pair_counts[r * n..(r + 1) * n];
+                let dot = |values: &[u32]| -> u32 {
+                    weights
+                        .iter()
+                        .zip(values)
+                        .map(|(&w, &v)| u32::from(w) * v)
+                        .sum()
+                };
+                let seeds = &self.seed_counts[r * self.seeds..(r + 1) * self.seeds];
+                let right: f64 = seeds
+                    .iter()
+                    .zip(&hits)
+                    .filter(|(count, _)| **count > 0)
+                    .map(|(&count, hits)| f64::from(count) * f64::from(dot(hits)))
+                    .sum();
+                100.0 * right / (f64::from(dot(&counted)) * self.seeds as f64)
+            })
+            .collect();
+        Ok(Distribution {
+            value: 100.0 * f64::from(right) / (f64::from(total) * self.seeds as f64),
+            resampled,
+        })
+    }
+
+    /// Pairs of a part.
+    pub fn pairs(&self, part: Part<'_>) -> usize {
+        let inside = |pair: &&(u64, String, [u8; 4])| part.holds(&pair.1);
+        self.pairs.iter().filter(inside).count()
+    }
+
+    /// `tau` of always answering a tie, in percent: no accuracy is worth more than its distance to this.
+    pub fn always_tie(&self, part: Part<'_>) -> f64 {
+        let inside = self.pairs.iter().filter(|pair| part.holds(&pair.1));
+        let ties = inside.filter(|pair| pair.2[3] == 0).count();
+        100.0 * ties as f64 / self.pairs(part).max(1) as f64
+    }
+}
+
+/// What is counted beside accuracy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Rows: pairs times seeds.
+    pub rows: usize,
+    /// Rows without an answer; they count as wrong.
+    pub no_answer: usize,
+    /// Mean calls of visual operations.
+    pub calls: f64,
+    /// Mean sampled tokens.
+    pub tokens: f64,
+    /// Rows by reason of ending.
+    pub stops: BTreeMap<String, usize>,
+}
+
+/// Counts an arm's rows on a part of the pairs.
+pub fn counts(runs: &Runs, part: Part<'_>) -> Counts {
+    let rows: Vec<&Row> = runs
+        .iter()
+        .flatten()
+        .filter(|row| part.holds(&row.split))
+        .collect();
+    let mean = |of: fn(&Row) -> u32| {
+        rows.iter().map(|row| f64::from(of(row))).sum::<f64>() / rows.len().max(1) as f64
+    };
+    let mut stops = BTreeMap::new();
+    for row in &rows {
+        *stops.entry(row.stop.clone()).or_default() += 1;
+    }
+    Counts {
+        rows: rows.len(),
+        no_answer: rows.iter().filter(|row| row.answer.is_none()).count(),
+        calls: mean(|row| row.calls),
+        tokens: mean(|row| row.tokens),
+        stops,
+    }
+}
