@@ -5,6 +5,9 @@
 // Generated code names this crate absolutely, also inside it.
 extern crate self as vrt_core;
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 pub mod objective;
 pub mod op;
 pub mod pair;
@@ -12,3 +15,5 @@ pub mod reward;
 pub mod rng;
 pub mod sequence;
 pub mod window;
+
+pub use vrt_macros::{objective, ops, reward_term, visual_op};
