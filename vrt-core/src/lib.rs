@@ -5,6 +5,9 @@
 // Generated code names this crate absolutely, also inside it.
 extern crate self as vrt_core;
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
 pub mod episode;
 pub mod model;
 pub mod objective;
@@ -19,3 +22,5 @@ pub mod shard;
 pub mod tokenizer;
 pub mod trace;
 pub mod window;
+
+pub use vrt_macros::{objective, ops, reward_term, visual_op};

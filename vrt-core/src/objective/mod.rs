@@ -4,11 +4,13 @@
 
 mod overrides;
 mod spec;
+mod vr_thinker;
 
 pub use overrides::{AdvantageOverride, ClipOverride, KlOverride, ResampleOverride};
 pub use spec::{
     AdvantageSpec, Center, ClipSpec, KlEstimator, KlSpec, LossSpec, Reduce, Resample, Scale,
 };
+pub use vr_thinker::VrThinker;
 
 use std::fmt::Debug;
 
@@ -85,5 +87,17 @@ pub enum ObjectiveError {
         left: f64,
         /// The most that the right side can pay.
         right: f64,
+    },
+    /// A file states a parameter that the objective ties to another one.
+    #[error(
+        "{objective}.{follower} always equals {objective}.{leader}; leave it out and state the other"
+    )]
+    Tied {
+        /// The objective.
+        objective: &'static str,
+        /// The parameter that follows.
+        follower: &'static str,
+        /// The parameter that it follows.
+        leader: &'static str,
     },
 }

@@ -8,13 +8,21 @@ mod arg;
 mod error;
 mod grammar;
 mod json;
+mod param;
 mod set;
 mod spec;
+
+// The operation's type has the name of its file, so the module needs another one.
+#[path = "select_frames.rs"]
+mod select_frames_op;
 
 pub use arg::{ArgBounds, OpArg};
 pub use error::{ArgError, ArgFault, ArgProblem, OpError};
 pub use grammar::{GrammarPart, OpGrammar, Slot};
 pub use json::canonical_json;
+#[doc(hidden)]
+pub use param::{Param, Reader, param, render_call};
+pub use select_frames_op::{SelectFramesArgs, select_frames};
 pub use set::OpSet;
 pub use spec::{OpSpec, ParamSchema, VisualOp};
 
@@ -62,3 +70,8 @@ pub struct Outcome {
 
 /// What an operation gives back.
 pub type OpResult = Result<Outcome, OpError>;
+
+vrt_macros::ops! {
+    /// The paper's tools.
+    pub PaperOps = [select_frames];
+}

@@ -9,6 +9,21 @@ mod score;
 mod sheet;
 mod term;
 
+// A term's type has the name of its file, so the module needs another one.
+#[path = "accuracy.rs"]
+mod accuracy_term;
+#[path = "cot_gain.rs"]
+mod cot_gain_term;
+#[path = "exploration.rs"]
+mod exploration_term;
+#[path = "format.rs"]
+mod format_term;
+
+pub use accuracy_term::{accuracy, accuracy_of};
+pub use cot_gain_term::cot_gain;
+pub use exploration_term::exploration;
+pub use format_term::format;
+
 pub use interval::Interval;
 pub use judged::{Group, Judged};
 pub use score::{Abstention, Score};
