@@ -47,10 +47,9 @@ pub fn random_like(
     seed: u64,
     key: PairKey,
     call: u64,
-    facts: &PairFacts,
+    pool: Pool,
     chosen: &[FrameIndex],
 ) -> Vec<FrameIndex> {
-    let pool = facts.pool();
     let mut rng = stream(seed, Purpose::RandomFrames, 0, key.0, call);
     let mut frames = Vec::with_capacity(chosen.len());
     for side in Side::BOTH {
