@@ -173,8 +173,9 @@ fn add_noise(pixels: &mut Pixels, deviation: f32, rng: &mut impl Rng) {
 mod tests {
     use super::*;
     use crate::world::World;
-    use crate::world::facts::{Flaw, Site};
+    use crate::world::facts::{Direction, Flaw, Motion, Site};
     use crate::world::split::{Length, Split};
+    use crate::world::subject::Event;
 
     fn video(facts: PairFacts, config: &WorldConfig) -> WorldVideo {
         WorldVideo::new(1, config, Arc::new(facts), Side::First)
@@ -196,6 +197,69 @@ mod tests {
             let same = decoy.frame(FrameOffset(t)) == defect.frame(FrameOffset(t));
             assert_eq!(same, !(8..=10).contains(&t), "frame {t}");
         }
+    }
+
+    /// What a decoy's cue adds to the corners of frame `t` of video 1: `[upper left, upper right, lower left]`.
+    fn cue_light(with_cue: impl Fn(&mut PairFacts, Site), t: u32) -> [[f32; 3]; 3] {
+        let quiet = WorldConfig {
+            pixel_noise: 0.0,
+            ..WorldConfig::default()
+        };
+        let mut plain = quality_site(false);
+        plain.prompt.event = Event::None;
+        plain.videos[0].alignment = Flaw::None;
+        plain.videos[0].quality = Flaw::None;
+        plain.videos[0].movement = Flaw::None;
+        // Down the middle: the corners stay free of the sprite.
+        plain.videos[0].motion = Motion {
+            direction: Direction::Down,
+            fixed: 5,
+        };
+        let mut cued = plain;
+        let site = Site {
+            centre: 9,
+            real: false,
+        };
+        with_cue(&mut cued, site);
+        let [plain, cued] =
+            [plain, cued].map(|facts| video(facts, &quiet).frame(FrameOffset(t)).unwrap().rgb);
+        [0, 15, 240].map(|pixel| [0, 1, 2].map(|c| cued[pixel * 3 + c] - plain[pixel * 3 + c]))
+    }
+
+    fn assert_light(ours: [[f32; 3]; 3], expected: [[f32; 3]; 3]) {
+        for (ours, expected) in ours.iter().flatten().zip(expected.iter().flatten()) {
+            assert!(
+                (ours - expected).abs() < 1e-5,
+                "{ours}, expected {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_dimension_has_its_own_cue() {
+        let tint = |facts: &mut PairFacts, site| {
+            facts.videos[0].alignment = Flaw::Local(site, Event::None);
+        };
+        let [strong, faint] = [1.3 * 0.192, 0.75 * 12.0 / 14.0 * 0.192];
+        assert_light(cue_light(tint, 9), [[strong, 0.0, -strong]; 3]);
+        assert_light(cue_light(tint, 12), [[-faint, 0.0, faint]; 3]);
+
+        let light = 1.3 * 0.32;
+        let quality = |facts: &mut PairFacts, site| {
+            facts.videos[0].quality = Flaw::Local(site, ());
+        };
+        assert_light(cue_light(quality, 9), [[light; 3], [light; 3], [-light; 3]]);
+        let movement = |facts: &mut PairFacts, site| {
+            facts.videos[0].movement = Flaw::Local(site, None);
+        };
+        assert_light(
+            cue_light(movement, 9),
+            [[light; 3], [-light; 3], [light; 3]],
+        );
+        assert_light(
+            cue_light(movement, 10),
+            [[-light; 3], [light; 3], [-light; 3]],
+        );
     }
 
     #[test]
