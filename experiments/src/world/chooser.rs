@@ -65,3 +65,70 @@ pub fn random_like(
     frames.sort_unstable();
     frames
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::World;
+    use crate::world::config::WorldConfig;
+    use crate::world::knowledge::Knowledge;
+    use crate::world::players::MAX_CALLS;
+    use crate::world::split::{Split, Training};
+
+    #[test]
+    fn the_oracle_is_almost_always_right_and_stops() {
+        let world = World::new(1, WorldConfig::default()).unwrap();
+        let pairs = 1000;
+        let mut right = 0;
+        for key in Split::Train(Training::Validation).keys(pairs) {
+            let facts = world.facts(key);
+            let mut rng = stream(1, Purpose::Teacher, 0, key.0, 0);
+            let initial = facts.pool().evenly(4);
+            let (mut knowledge, _) = Knowledge::new(facts, initial, 0.0, &mut rng);
+            for _ in 0..MAX_CALLS {
+                let Some(call) = oracle(&facts, knowledge.seen()) else {
+                    break;
+                };
+                let open = knowledge.suspects().len();
+                knowledge.look(&call.frames(facts.pool()), &mut rng);
+                assert!(knowledge.suspects().len() < open);
+            }
+            if oracle(&facts, knowledge.seen()).is_none() {
+                assert_eq!(knowledge.judgment().verdict, facts.truth());
+            }
+            right += u32::from(knowledge.judgment().verdict.overall == facts.truth().overall);
+        }
+        assert!(f64::from(right) / f64::from(pairs) > 0.98, "{right}");
+    }
+
+    #[test]
+    fn random_frames_keep_video_and_number_and_nothing_else() {
+        let world = World::new(1, WorldConfig::default()).unwrap();
+        let mut counts = [0; 24];
+        let mut same = 0;
+        for number in 0..2000 {
+            let key = Split::Design(crate::world::split::Length::Short).key(number);
+            let facts = world.facts(key);
+            let pool = facts.pool();
+            let chosen: Vec<FrameIndex> = [3, 4, 5, 30]
+                .into_iter()
+                .filter_map(FrameIndex::new)
+                .collect();
+            let frames = random_like(1, key, 0, &facts, &chosen);
+            assert!(frames.is_sorted_by(|a, b| a < b));
+            let located: Vec<_> = frames.iter().filter_map(|f| pool.locate(*f)).collect();
+            let firsts = located.iter().filter(|(side, _)| *side == Side::First);
+            assert_eq!((located.len(), firsts.clone().count()), (4, 3));
+            for (_, offset) in firsts {
+                counts[offset.0 as usize] += 1;
+            }
+            same += u32::from(frames == random_like(1, key, 1, &facts, &chosen));
+        }
+        assert!(same < 3, "another call of an episode draws anew");
+        // 6000 draws over 24 frames: 250 each, with a deviation of about 15.
+        assert!(
+            counts.iter().all(|count| (190..310).contains(count)),
+            "{counts:?}"
+        );
+    }
+}

@@ -112,3 +112,140 @@ fn shown_next(knowledge: &Knowledge, rng: &mut impl Rng) -> Call {
     let stride = [1, 2][rng.random_range(0..2u32) as usize];
     Call::around(suspect.side, suspect.anchor, centre, stride)
 }
+
+#[cfg(test)]
+mod tests {
+    use vrt_core::pair::{Dimension, FrameOffset};
+
+    use super::*;
+    use crate::world::config::WorldConfig;
+    use crate::world::facts::verdict_of;
+    use crate::world::knowledge::{ESTIMATE_REACH, SUSPECT_REACH};
+    use crate::world::report::{Finding, Suspect};
+    use crate::world::split::{Split, Training};
+    use crate::world::subject::Event;
+    use crate::world::words::{self, Found, Word};
+
+    fn items(count: u32) -> Vec<CorpusItem> {
+        let world = World::new(9, WorldConfig::default()).unwrap();
+        let keys = Split::Train(Training::Base).keys(count);
+        keys.map(|key| corpus_item(&world, key)).collect()
+    }
+
+    fn shows_core(facts: &PairFacts, frames: &[FrameIndex], side: Side, d: Dimension) -> bool {
+        frames.iter().any(|frame| {
+            let (of, offset) = facts.pool().locate(*frame).unwrap();
+            of == side && facts.frame(of, offset).core[d as usize]
+        })
+    }
+
+    fn assert_finding(facts: &PairFacts, visible: &[FrameIndex], finding: &Finding) {
+        let Finding {
+            side, dimension, ..
+        } = *finding;
+        let video = facts.video(side);
+        let seen = shows_core(facts, visible, side, dimension);
+        match finding.found {
+            Found::Lost => {
+                assert_eq!(dimension, Dimension::TextAlignment);
+                assert!(facts.prompt.event != Event::None && !seen);
+            }
+            found => {
+                assert_eq!(found == Found::Bad, video.is_bad(dimension));
+                assert!(seen || video.is_global(dimension));
+            }
+        }
+        let named = seen && dimension == Dimension::TextAlignment;
+        assert_eq!(finding.shown.is_some(), named);
+    }
+
+    fn assert_suspect(facts: &PairFacts, seen: &[FrameIndex], suspect: &Suspect) {
+        let Suspect {
+            side,
+            dimension,
+            anchor,
+            offset,
+        } = *suspect;
+        let site = facts.video(side).site(dimension).unwrap();
+        assert!(anchor.0.abs_diff(site.centre) <= SUSPECT_REACH);
+        assert!(seen.contains(&facts.pool().index(side, anchor).unwrap()));
+        assert!(offset.unsigned_abs() <= ESTIMATE_REACH as u8);
+        assert!(!shows_core(facts, seen, side, dimension));
+        // The side of the anchor on which the site lies is what the cue's sign tells; 6 deviations.
+        let truth = f64::from(site.centre) - f64::from(anchor.0);
+        assert!((f64::from(offset) - truth).abs() <= 0.5 + 6.0 * ESTIMATE_NOISE * truth.abs());
+    }
+
+    #[test]
+    fn reports_say_what_the_frames_show() {
+        for item in items(3000) {
+            let facts = item.facts;
+            let mut bad = [[false; 3]; 2];
+            let mut seen = item.initial.clone();
+            let mut visible = item.initial.clone();
+            for (number, round) in item.rounds.iter().enumerate() {
+                assert_eq!(round.report.caption.is_some(), number == 0);
+                for finding in &round.report.findings {
+                    assert_finding(&facts, &visible, finding);
+                    if finding.found == Found::Bad {
+                        let slot = &mut bad[finding.side as usize][finding.dimension as usize];
+                        assert!(!*slot, "a defect is reported once");
+                        *slot = true;
+                    }
+                }
+                for suspect in &round.report.suspects {
+                    assert_suspect(&facts, &seen, suspect);
+                }
+                let fetched = round.fetched.clone().unwrap_or_default();
+                assert_eq!(fetched.is_empty(), number + 1 == item.rounds.len());
+                visible = [item.initial.clone(), fetched.clone()].concat();
+                seen.extend(fetched);
+            }
+            assert_eq!(item.judgment.verdict, verdict_of(bad));
+        }
+    }
+
+    #[test]
+    fn rounds_and_initial_frames_have_their_shares() {
+        let all = items(8000);
+        let share = |count: usize| count as f64 / all.len() as f64;
+        for (rounds, expected) in [(1, 0.35), (2, 0.40), (3, 0.25)] {
+            let with = all.iter().filter(|item| item.rounds.len() == rounds);
+            assert!((share(with.count()) - expected).abs() < 0.025);
+        }
+        let standard = all
+            .iter()
+            .filter(|item| item.initial == item.facts.pool().evenly(INITIAL_PER_VIDEO));
+        assert!((share(standard.count()) - P_STANDARD).abs() < 0.025);
+        for item in &all {
+            assert!(item.initial.is_sorted_by(|a, b| a < b));
+            let pool = item.facts.pool();
+            let first = item
+                .initial
+                .iter()
+                .filter(|f| pool.locate(**f).unwrap().0 == Side::First);
+            assert_eq!((item.initial.len(), first.count()), (8, 4));
+        }
+    }
+
+    #[test]
+    fn every_word_of_the_corpus_is_in_the_vocabulary() {
+        let pieces = words::pieces();
+        let mut used = std::collections::HashSet::new();
+        for item in items(6000) {
+            for word in item.rounds.iter().flat_map(|round| round.report.words()) {
+                match word {
+                    Word::Piece(piece) => {
+                        assert!(pieces.contains(&piece), "{piece}");
+                        used.insert(piece);
+                    }
+                    Word::Frame(_, FrameOffset(t)) => assert!(t < item.facts.prompt.frames()),
+                }
+            }
+        }
+        for side in Side::BOTH {
+            assert!(used.contains(words::clear(side)));
+            assert!(used.contains(words::finding(side, Dimension::TextAlignment, Found::Lost)));
+        }
+    }
+}

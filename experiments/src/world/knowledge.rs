@@ -240,3 +240,107 @@ impl Knowledge {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vrt_core::pair::Preference;
+    use vrt_core::rng::{Purpose, stream};
+
+    use super::*;
+    use crate::world::World;
+    use crate::world::config::WorldConfig;
+    use crate::world::facts::{Site, VideoFacts};
+    use crate::world::split::{Length, Split};
+
+    /// A long pair without a flaw but for a VQ defect at frame 50 of video 1.
+    fn one_defect() -> PairFacts {
+        let world = World::new(1, WorldConfig::default()).unwrap();
+        let mut facts = world.facts(Split::Design(Length::Long).key(0));
+        facts.prompt.event = Event::None;
+        facts.videos = facts.videos.map(|video| VideoFacts {
+            alignment: Flaw::None,
+            quality: Flaw::None,
+            movement: Flaw::None,
+            ..video
+        });
+        let site = Site {
+            centre: 50,
+            real: true,
+        };
+        facts.videos[0].quality = Flaw::Local(site, ());
+        facts
+    }
+
+    fn frames(offsets: &[u32]) -> Vec<FrameIndex> {
+        offsets
+            .iter()
+            .filter_map(|t| FrameIndex::new(t + 1))
+            .collect()
+    }
+
+    #[test]
+    fn a_defect_is_suspected_then_resolved() {
+        let mut rng = stream(1, Purpose::Teacher, 0, 0, 0);
+        let initial = frames(&[12, 36, 60, 84, 108]);
+        let (mut knowledge, first) = Knowledge::new(one_defect(), initial, 0.0, &mut rng);
+        let suspect = |anchor, offset| Suspect {
+            side: Side::First,
+            dimension: Dimension::VisualQuality,
+            anchor: FrameOffset(anchor),
+            offset,
+        };
+        assert_eq!(first.suspects, [suspect(60, -10)]);
+        assert_eq!(knowledge.judgment().verdict.overall, Preference::Tie);
+        assert_eq!(knowledge.judgment().confidence, Some(Confidence::Middle));
+
+        let nearer = knowledge.look(&frames(&[44]), &mut rng);
+        assert_eq!(nearer.looked, [true, false]);
+        assert_eq!(nearer.suspects, [suspect(44, 6)]);
+
+        // The nearer frame has left the window, but what was written of it stands.
+        let useless = knowledge.look(&frames(&[90]), &mut rng);
+        assert_eq!(useless.suspects, [suspect(44, 6)]);
+
+        let other_video = knowledge.look(&frames(&[96 + 50]), &mut rng);
+        assert_eq!(other_video.looked, [false, true]);
+        assert!(other_video.suspects.is_empty() && other_video.findings.is_empty());
+
+        let found = knowledge.look(&frames(&[51]), &mut rng);
+        let finding = Finding {
+            side: Side::First,
+            dimension: Dimension::VisualQuality,
+            found: Found::Bad,
+            shown: None,
+        };
+        assert_eq!(found.findings, [finding]);
+        assert_eq!(knowledge.judgment().verdict, knowledge.facts().truth());
+        assert_eq!(knowledge.judgment().confidence, Some(Confidence::High));
+        assert!(knowledge.look(&frames(&[50]), &mut rng).findings.is_empty());
+    }
+
+    #[test]
+    fn a_site_beyond_reach_is_unknown_and_an_event_beyond_reach_is_lost() {
+        let mut rng = stream(1, Purpose::Teacher, 0, 0, 0);
+        let mut facts = one_defect();
+        let (knowledge, report) = Knowledge::new(facts, frames(&[37, 63]), 0.0, &mut rng);
+        assert!(report.suspects.is_empty() && report.findings.is_empty());
+        assert_eq!(knowledge.judgment().confidence, Some(Confidence::High));
+
+        let colour = facts.prompt.colour;
+        let asked = super::super::subject::Colour::ALL
+            .into_iter()
+            .find(|other| *other != colour)
+            .unwrap();
+        facts.prompt.event = Event::Then(asked);
+        let site = Site {
+            centre: 50,
+            real: false,
+        };
+        facts.videos[0].alignment = Flaw::Local(site, Event::Then(asked));
+        let (knowledge, report) = Knowledge::new(facts, frames(&[37, 63]), 0.0, &mut rng);
+        assert_eq!(report.findings.len(), 1);
+        assert_eq!(report.findings[0].found, Found::Lost);
+        assert_eq!(knowledge.lost(), [Side::First]);
+        assert_eq!(knowledge.judgment().confidence, Some(Confidence::Middle));
+    }
+}

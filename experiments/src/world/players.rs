@@ -31,14 +31,16 @@ pub enum Player {
 }
 
 impl Player {
-    /// The teacher of the scripted comparison, with habit and early stopping as wanted.
+    /// The teacher of the scripted comparison, with its habit and its early stopping or without.
+    ///
+    /// It makes no random call and stops once nothing is open: with that, its scores are the prototype's.
     pub fn scripted(habit: bool, early_stop: bool) -> Self {
         Player::Teacher(TeacherParams {
             habit: if habit { 0.6 } else { 0.0 },
-            habit_strides: [2, 4],
-            p_random: 0.1,
+            p_random: 0.0,
             stop_first: if early_stop { 0.1 } else { 0.0 },
             stop: if early_stop { 0.65 } else { 0.0 },
+            stop_clear: 1.0,
             ..TeacherParams::default()
         })
     }
@@ -180,5 +182,89 @@ pub fn score(outcomes: &[Outcome]) -> Score {
         by_length,
         all_four: share(all_four, outcomes.len()),
         calls: share(calls, outcomes.len()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::config::WorldConfig;
+    use crate::world::split::{Split, Training};
+
+    const PAIRS: u32 = 1500;
+
+    fn score_of(player: &Player) -> Score {
+        let world = World::new(7, WorldConfig::default()).unwrap();
+        score(&play(
+            &world,
+            Split::Train(Training::Validation).keys(PAIRS),
+            player,
+        ))
+    }
+
+    /// Within 3 standard errors of the difference between two samples of this size.
+    fn assert_agrees(what: &str, ours: f64, golden: f64, pairs: u32) {
+        let error = (2.0 * golden * (1.0 - golden) / f64::from(pairs)).sqrt();
+        assert!(
+            (ours - golden).abs() <= 3.0 * error.max(0.002),
+            "{what}: {ours:.3}, expected {golden:.3} ± {error:.3}"
+        );
+    }
+
+    // Golden values: the prototype's scripted players, 1500 pairs of perfect reading.
+    #[test]
+    fn players_score_as_the_prototype_did() {
+        let rows = [
+            (Player::NoTool { per_video: 4 }, 0.637),
+            (Player::NoTool { per_video: 10 }, 0.807),
+            (Player::scripted(true, true), 0.777),
+            (Player::scripted(false, true), 0.833),
+            (Player::scripted(true, false), 0.919),
+            (Player::scripted(false, false), 0.985),
+        ];
+        for (player, golden) in rows {
+            let score = score_of(&player);
+            assert_agrees(&format!("{player:?}"), score.overall, golden, PAIRS);
+        }
+    }
+
+    #[test]
+    fn looking_pays_more_the_longer_the_videos() {
+        let rows = [
+            (Player::NoTool { per_video: 4 }, [0.72, 0.65, 0.54]),
+            (Player::NoTool { per_video: 10 }, [1.0, 0.78, 0.62]),
+            (Player::scripted(false, false), [1.0, 0.99, 0.97]),
+        ];
+        for (player, golden) in rows {
+            let score = score_of(&player);
+            for (ours, golden) in score.by_length.into_iter().zip(golden) {
+                assert_agrees(&format!("{player:?}"), ours, golden, PAIRS / 3);
+            }
+        }
+    }
+
+    #[test]
+    fn the_perfect_player_needs_few_calls() {
+        let calls = score_of(&Player::scripted(false, false)).calls;
+        assert!((calls - 1.46).abs() < 0.1, "{calls}");
+    }
+
+    #[test]
+    fn a_play_ends_with_its_only_answer() {
+        let world = World::new(3, WorldConfig::default()).unwrap();
+        let never_stop = TeacherParams {
+            stop_first: 0.0,
+            stop: 0.0,
+            stop_clear: 0.0,
+            ..TeacherParams::default()
+        };
+        for key in Split::Train(Training::ColdStart).keys(50) {
+            let play = teach(&world, key, &never_stop, 0);
+            assert_eq!(play.units.len(), MAX_CALLS + 1);
+            let answers = play.units.iter().filter(|unit| unit.call.is_none());
+            assert_eq!(answers.count(), 1);
+            assert_eq!(play, teach(&world, key, &never_stop, 0));
+            assert_ne!(play.units, teach(&world, key, &never_stop, 1).units);
+        }
     }
 }

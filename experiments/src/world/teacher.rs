@@ -205,3 +205,144 @@ pub(super) fn random_call(knowledge: &Knowledge, side: Side, rng: &mut impl Rng)
 fn chance(probability: f64, rng: &mut impl Rng) -> bool {
     rng.random::<f64>() < probability
 }
+
+#[cfg(test)]
+mod tests {
+    use vrt_core::rng::{Purpose, stream};
+
+    use super::*;
+    use crate::world::World;
+    use crate::world::config::WorldConfig;
+    use crate::world::report::Suspect;
+    use crate::world::split::{Length, Split};
+
+    const HABITS: [[i8; 4]; 2] = [[-2, -1, 1, 2], [-3, -1, 1, 3]];
+
+    /// Knowledge with one suspect, far from its anchor, so that habit and target cannot be confused.
+    fn one_far_suspect() -> (Knowledge, Suspect) {
+        let world = World::new(1, WorldConfig::default()).unwrap();
+        Split::Design(Length::Long)
+            .keys(1000)
+            .find_map(|key| {
+                let facts = world.facts(key);
+                let mut rng = stream(1, Purpose::Teacher, 0, key.0, 0);
+                let (knowledge, report) =
+                    Knowledge::new(facts, facts.pool().evenly(4), 0.0, &mut rng);
+                match report.suspects.as_slice() {
+                    [one] if one.offset >= 9 => Some((knowledge, *one)),
+                    _ => None,
+                }
+            })
+            .unwrap()
+    }
+
+    fn shares(params: &TeacherParams, calls: usize) -> [f64; 4] {
+        let (knowledge, suspect) = one_far_suspect();
+        let draws = 20_000;
+        let mut counts = [0; 4];
+        for draw in 0..draws {
+            let mut rng = stream(1, Purpose::Teacher, 1, 0, draw);
+            let kind = match decide(&knowledge, calls, params, &mut rng) {
+                Decision::Answer => 0,
+                Decision::Call(call) if HABITS.contains(&call.offsets) => {
+                    let own = params.habit_side == HabitSide::Own;
+                    assert_eq!(call.side == suspect.side, own);
+                    1
+                }
+                Decision::Call(call) if call.anchor == suspect.anchor => {
+                    let centre = f64::from(call.offsets.iter().map(|o| i32::from(*o)).sum::<i32>());
+                    if (centre / 4.0 - f64::from(suspect.offset)).abs() < 4.0 {
+                        2
+                    } else {
+                        3
+                    }
+                }
+                Decision::Call(_) => 3,
+            };
+            counts[kind] += 1;
+        }
+        counts.map(|count| f64::from(count) / draws as f64)
+    }
+
+    fn assert_shares(ours: [f64; 4], expected: [f64; 4]) {
+        for (ours, expected) in ours.into_iter().zip(expected) {
+            // 4 standard errors, and the rare random call that looks like another.
+            assert!(
+                (ours - expected).abs() < 0.02,
+                "{ours:.3}, expected {expected:.3}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_teacher_keeps_its_shares() {
+        let params = TeacherParams::default();
+        let (called, again) = (0.9, 0.5);
+        let split = |p: f64| [1.0 - p, p * 0.95 * 0.5, p * 0.95 * 0.5, p * 0.05];
+        assert_shares(shares(&params, 0), split(called));
+        assert_shares(shares(&params, 1), split(again));
+    }
+
+    #[test]
+    fn a_habit_can_look_into_the_wrong_video() {
+        let params = TeacherParams {
+            habit: 1.0,
+            habit_side: HabitSide::Wrong,
+            p_random: 0.0,
+            stop_first: 0.0,
+            ..TeacherParams::default()
+        };
+        assert_shares(shares(&params, 0), [0.0, 1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn a_targeted_call_covers_the_moment() {
+        let (knowledge, suspect) = one_far_suspect();
+        let params = TeacherParams {
+            habit: 0.0,
+            p_random: 0.0,
+            stop_first: 0.0,
+            ..TeacherParams::default()
+        };
+        let hits = (0..1000).filter(|draw| {
+            let mut rng = stream(1, Purpose::Teacher, 2, 0, *draw);
+            let mut knowledge = knowledge.clone();
+            let Decision::Call(call) = decide(&knowledge, 0, &params, &mut rng) else {
+                return false;
+            };
+            knowledge.look(&call.frames(knowledge.facts().pool()), &mut rng);
+            !knowledge
+                .suspects()
+                .iter()
+                .any(|open| (open.side, open.dimension) == (suspect.side, suspect.dimension))
+        });
+        assert!(hits.count() >= 990);
+    }
+
+    #[test]
+    fn a_call_is_symmetric_and_stays_inside() {
+        let offsets = |stride| Call::around(Side::First, FrameOffset(9), 0.0, stride).offsets;
+        assert_eq!(offsets(1), [-2, -1, 1, 2]);
+        assert_eq!(offsets(2), [-3, -1, 1, 3]);
+        assert_eq!(offsets(4), [-6, -2, 2, 6]);
+        let pool = Pool::new(24, 24);
+        let call = Call::around(Side::Second, FrameOffset(23), 0.0, 2);
+        let frames: Vec<u32> = call.frames(pool).iter().map(|frame| frame.get()).collect();
+        assert_eq!(frames, [45, 47, 48]);
+        let far = Call::around(Side::First, FrameOffset(2), 1e9, 4);
+        assert_eq!(far.offsets, [18; 4]);
+        assert_eq!(far.frames(pool).len(), 1);
+    }
+
+    #[test]
+    fn a_setting_that_is_no_chance_is_refused() {
+        let broken = TeacherParams {
+            stop: 1.5,
+            ..TeacherParams::default()
+        };
+        assert_eq!(
+            broken.validate().unwrap_err().to_string(),
+            "teacher.stop = 1.5: write a probability from 0 to 1"
+        );
+    }
+}

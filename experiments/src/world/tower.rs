@@ -102,3 +102,52 @@ pub fn tower_frame(world: &World, key: PairKey) -> (Side, FrameOffset) {
     let side = Side::BOTH[rng.random_range(0..2u32) as usize];
     (side, glance(&world.facts(key), side, &mut rng))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::config::WorldConfig;
+    use crate::world::split::{Split, Training};
+
+    #[test]
+    fn the_heads_cover_the_vector() {
+        let mut end = 0;
+        for head in &HEADS {
+            assert_eq!(head.range.start, end, "{}", head.name);
+            end = head.range.end;
+        }
+        assert_eq!(end, WIDTH);
+    }
+
+    #[test]
+    fn targets_say_what_the_frame_shows() {
+        let world = World::new(1, WorldConfig::default()).unwrap();
+        let (mut core, mut vanished) = (0, 0);
+        let frames = 8000;
+        for key in Split::Train(Training::Tower).keys(frames) {
+            let (side, offset) = tower_frame(&world, key);
+            let facts = world.facts(key);
+            assert!(offset.0 < facts.prompt.frames());
+            let shown = facts.frame(side, offset);
+            let TowerTarget { values, known } = shown.target();
+            for head in HEADS
+                .iter()
+                .filter(|head| head.loss == HeadLoss::CrossEntropy)
+            {
+                let hot = &values[head.range.clone()];
+                assert_eq!(hot.iter().sum::<f32>(), 1.0);
+                assert!(hot.iter().all(|value| [0.0, 1.0].contains(value)));
+            }
+            assert!(values[19..].iter().all(|value| (0.0..=1.0).contains(value)));
+            assert_eq!(values[13..16], shown.cues);
+            assert_eq!(values[6] == 1.0, shown.colour.is_none());
+            assert_eq!(known[7] == 0.0, shown.colour.is_none());
+            assert_eq!(known[..7], [1.0; 7]);
+            core += shown.core.iter().filter(|core| **core).count();
+            vanished += usize::from(shown.colour.is_none());
+        }
+        // Uniform frames would show a core in about one of 20 and almost never a vanished sprite.
+        assert!(core > frames as usize / 8, "{core}");
+        assert!(vanished > frames as usize / 200, "{vanished}");
+    }
+}
