@@ -5,7 +5,7 @@
 //! the policy's own frames and takes the choice away.
 
 use rand::RngExt;
-use vrt_core::pair::{Dimension, FrameIndex, FrameOffset, PairKey, Side};
+use vrt_core::pair::{Dimension, FrameIndex, FrameOffset, PairKey, Pool, Side};
 use vrt_core::rng::{Purpose, stream};
 
 use super::facts::PairFacts;
@@ -114,7 +114,7 @@ mod tests {
                 .into_iter()
                 .filter_map(FrameIndex::new)
                 .collect();
-            let frames = random_like(1, key, 0, &facts, &chosen);
+            let frames = random_like(1, key, 0, facts.pool(), &chosen);
             assert!(frames.is_sorted_by(|a, b| a < b));
             let located: Vec<_> = frames.iter().filter_map(|f| pool.locate(*f)).collect();
             let firsts = located.iter().filter(|(side, _)| *side == Side::First);
@@ -122,7 +122,7 @@ mod tests {
             for (_, offset) in firsts {
                 counts[offset.0 as usize] += 1;
             }
-            same += u32::from(frames == random_like(1, key, 1, &facts, &chosen));
+            same += u32::from(frames == random_like(1, key, 1, facts.pool(), &chosen));
         }
         assert!(same < 3, "another call of an episode draws anew");
         // 6000 draws over 24 frames: 250 each, with a deviation of about 15.
