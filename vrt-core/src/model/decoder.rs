@@ -157,9 +157,8 @@ impl<
 > Decoder<VOCAB, D, LAYERS, HEADS, KV_HEADS, Q, KV, MLP, Dev>
 {
     /// Number of parameters of a model with a tied embedding.
-    pub const PARAMETERS: usize = VOCAB * D
-        + LAYERS * (2 * D + (Q + 2 * KV) * (D + 1) + D * Q + 3 * MLP * D)
-        + D;
+    pub const PARAMETERS: usize =
+        VOCAB * D + LAYERS * (2 * D + (Q + 2 * KV) * (D + 1) + D * Q + 3 * MLP * D) + D;
 
     /// Log-probability of each target token of the batch at a temperature, and the entropy of the
     /// distribution it was scored under.
@@ -175,10 +174,15 @@ impl<
     ) -> Scored<Dev, T> {
         const {
             assert!(
-                Q.is_multiple_of(HEADS) && KV.is_multiple_of(KV_HEADS) && Q / HEADS == KV / KV_HEADS,
+                Q.is_multiple_of(HEADS)
+                    && KV.is_multiple_of(KV_HEADS)
+                    && Q / HEADS == KV / KV_HEADS,
                 "query and key heads have the same number of dimensions"
             );
-            assert!(HEADS.is_multiple_of(KV_HEADS), "key heads are shared evenly");
+            assert!(
+                HEADS.is_multiple_of(KV_HEADS),
+                "key heads are shared evenly"
+            );
         }
         let context = TextContext::new(
             batch,

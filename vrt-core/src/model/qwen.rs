@@ -198,7 +198,12 @@ impl<V: VisionModel<Width = X::Width>, X: TextModel> Qwen25Vl<V, X> {
 fn check(batch: &Packed, vocab: usize, frames: usize) -> Result<(), ModelError> {
     let refuse = |what| Err(ModelError::Packed { what });
     let rows = batch.len();
-    if [batch.positions.len(), batch.evidence.len(), batch.round.len()] != [rows; 3] {
+    if [
+        batch.positions.len(),
+        batch.evidence.len(),
+        batch.round.len(),
+    ] != [rows; 3]
+    {
         return refuse("positions, evidence and round do not have one entry a row");
     }
     if batch.visual_rows.len() != batch.visual_index.len() {

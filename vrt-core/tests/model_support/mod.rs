@@ -43,11 +43,9 @@ pub fn batch(seed: u64, lengths: &[usize]) -> Packed {
                     packed.target_tokens.push(rng.random_range(0..384));
                 }
             }
-            packed.positions.push([
-                position as u32,
-                position as u32 / 2,
-                rng.random_range(0..9),
-            ]);
+            packed
+                .positions
+                .push([position as u32, position as u32 / 2, rng.random_range(0..9)]);
             packed.evidence.push(if fetched { round } else { 0 });
             packed.round.push(round);
         }

@@ -45,9 +45,26 @@ fn rms_norm<const W: usize, Dev: Device<f32>, T: Tape<f32, Dev>>(
         .square()
         .mean::<(usize,), Axis<1>>();
     let inverse = (mean + RMS_EPS).sqrt().recip();
-    inverse.broadcast_like::<_, Axis<1>>(&shape)
-        * x
-        * weight.retaped::<T>().broadcast_like(&shape)
+    inverse.broadcast_like::<_, Axis<1>>(&shape) * x * weight.retaped::<T>().broadcast_like(&shape)
+}
+
+/// `x/2 + |x|/2 · erf(|x|/√2)`, erf by Abramowitz and Stegun, 7.1.26.
+///
+/// The library's `accurate_gelu` has the right value but lacks a factor `1/√2` in its derivative.
+fn gelu<S: Shape, Dev: Device<f32>, T: Tape<f32, Dev>>(
+    x: Tensor<S, f32, Dev, T>,
+) -> Tensor<S, f32, Dev, T> {
+    let (x, tape) = x.split_tape();
+    let (size, tape) = x.clone().put_tape(tape).abs().split_tape();
+    let steps = size.clone().put_tape(tape) * (0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2);
+    let (t, tape) = (steps + 1.0).recip().split_tape();
+    let mut polynomial = t.clone().put_tape(tape) * 1.061_405_4;
+    for c in [-1.453_152, 1.421_413_8, -0.284_496_72, 0.254_829_6] {
+        polynomial = (polynomial + c) * t.clone();
+    }
+    let gauss = (size.retaped::<T>().square() * -0.5).exp();
+    let erf = (polynomial * gauss).negate() + 1.0;
+    (erf * size + x) * 0.5
 }
 
 fn split_heads<const W: usize, Dev: Device<f32>, T: Tape<f32, Dev>>(
@@ -59,10 +76,7 @@ fn split_heads<const W: usize, Dev: Device<f32>, T: Tape<f32, Dev>>(
         .permute::<(usize, usize, usize), Axes3<1, 0, 2>>()
 }
 
-fn rotate<Dev: Device<f32>, T: Tape<f32, Dev>>(
-    x: Heads<Dev, T>,
-    rotary: &Rotary,
-) -> Heads<Dev, T> {
+fn rotate<Dev: Device<f32>, T: Tape<f32, Dev>>(x: Heads<Dev, T>, rotary: &Rotary) -> Heads<Dev, T> {
     let dev = x.device().clone();
     let shape = *x.shape();
     let (_, rows, dim) = shape;
@@ -107,7 +121,13 @@ fn attend<const W: usize, Dev: Device<f32>, T: Tape<f32, Dev>>(
         .reshape_like(&(heads, rows, dim))
     };
     let mask = (0..rows * rows)
-        .map(|at| if sees(at / rows, at % rows) { 0.0 } else { HIDDEN })
+        .map(|at| {
+            if sees(at / rows, at % rows) {
+                0.0
+            } else {
+                HIDDEN
+            }
+        })
         .collect();
     let mask = q
         .device()
@@ -184,7 +204,8 @@ impl<Dev: Device<f32>> Ops<Dev> for Composed {
     ) -> Rows<D, Dev, T> {
         let groups = x.shape().0 * W / MERGED;
         let joined = rms_norm(x, &weights.norm).reshape_like(&(groups, Const::<MERGED>));
-        let hidden = linear(joined, &weights.hidden, Some(&weights.hidden_bias)).accurate_gelu();
+        let hidden = linear(joined, &weights.hidden, Some(&weights.hidden_bias));
+        let hidden = gelu(hidden);
         linear(hidden, &weights.out, Some(&weights.out_bias))
     }
 
