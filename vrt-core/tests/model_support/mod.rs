@@ -54,6 +54,20 @@ pub fn batch(seed: u64, lengths: &[usize]) -> Packed {
     packed
 }
 
+/// [`batch`] with `targets` targets in each sequence, the last rows.
+pub fn dense_batch(seed: u64, lengths: &[usize], targets: usize) -> Packed {
+    let mut packed = batch(seed, lengths);
+    packed.target_rows.clear();
+    packed.target_tokens.clear();
+    for bounds in packed.starts.windows(2) {
+        for row in bounds[1] - targets as u32..bounds[1] {
+            packed.target_rows.push(row);
+            packed.target_tokens.push(row * 7 % 384);
+        }
+    }
+    packed
+}
+
 /// A loss whose derivative differs from target to target: `Σ sin(i + 1) · logp`.
 pub fn loss_of(logps: &[f32]) -> (f64, Vec<f32>) {
     let derivative: Vec<f32> = (0..logps.len()).map(|i| (i as f32 + 1.0).sin()).collect();
