@@ -1,7 +1,7 @@
 //! Forward and backward of one training step on one thread, with its rate.
 
-#[path = "../tests/model_support/mod.rs"]
-mod model_support;
+#[path = "../tests/model/support.rs"]
+mod support;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use dfdx::prelude::Cpu;
@@ -38,7 +38,7 @@ fn measure<V: VisionModel<Width = X::Width>, X: TextModel>(
     batch: &Packed,
 ) {
     let dev = Cpu::default();
-    let patches = model_support::patches(1, model_support::FRAMES);
+    let patches = support::patches(1, support::FRAMES);
     let rows = model.visual_rows::<Fused>(&dev, &patches).unwrap();
     let operations = flops(model, batch);
     println!(
@@ -62,7 +62,7 @@ fn measure<V: VisionModel<Width = X::Width>, X: TextModel>(
                         Frames::Rows(&rows),
                         MemoryWindow::default(),
                         1.0,
-                        |logps, _| model_support::loss_of(logps),
+                        |logps, _| support::loss_of(logps),
                     )
                     .unwrap()
             });
@@ -73,9 +73,9 @@ fn measure<V: VisionModel<Width = X::Width>, X: TextModel>(
 
 fn steps(c: &mut Criterion) {
     let dev = Cpu::default();
-    let tiny = model_support::dense_batch(1, &[65; 32], 45);
+    let tiny = support::dense_batch(1, &[65; 32], 45);
     measure(c, "tiny-32x65", &Tiny::new(&dev, 1), &tiny);
-    let long = model_support::dense_batch(1, &[256; 16], 256);
+    let long = support::dense_batch(1, &[256; 16], 256);
     measure(c, "d128l4-16x256", &D128L4::new(&dev, 1), &long);
 }
 

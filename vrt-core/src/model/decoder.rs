@@ -96,9 +96,8 @@ impl<
     fn visit(&self, prefix: &str, visitor: &mut impl Visitor<Dev>) {
         let model = format!("{prefix}model.");
         self.embed.visit(&model, visitor);
-        for (i, (attention, mlp)) in self.layers.iter().enumerate() {
-            attention.visit(&format!("{model}layers.{i}."), visitor);
-            mlp.visit(&format!("{model}layers.{i}."), visitor);
+        for (i, layer) in self.layers.iter().enumerate() {
+            layer.visit(&format!("{model}layers.{i}."), visitor);
         }
         self.norm.visit(&model, visitor);
         if let Some(head) = &self.head {
@@ -109,9 +108,8 @@ impl<
     fn visit_mut(&mut self, prefix: &str, visitor: &mut impl VisitorMut<Dev>) {
         let model = format!("{prefix}model.");
         self.embed.visit_mut(&model, visitor);
-        for (i, (attention, mlp)) in self.layers.iter_mut().enumerate() {
-            attention.visit_mut(&format!("{model}layers.{i}."), visitor);
-            mlp.visit_mut(&format!("{model}layers.{i}."), visitor);
+        for (i, layer) in self.layers.iter_mut().enumerate() {
+            layer.visit_mut(&format!("{model}layers.{i}."), visitor);
         }
         self.norm.visit_mut(&model, visitor);
         if let Some(head) = &mut self.head {
@@ -135,9 +133,7 @@ impl<
     fn zeros(dev: &Dev) -> Self {
         Self {
             embed: Zeros::zeros(dev),
-            layers: (0..LAYERS)
-                .map(|_| (Zeros::zeros(dev), Zeros::zeros(dev)))
-                .collect(),
+            layers: (0..LAYERS).map(|_| Zeros::zeros(dev)).collect(),
             norm: Zeros::zeros(dev),
             head: None,
         }

@@ -163,18 +163,16 @@ impl<
 {
     fn visit(&self, prefix: &str, visitor: &mut impl Visitor<Dev>) {
         self.patch_embed.visit(prefix, visitor);
-        for (i, (attention, mlp)) in self.blocks.iter().enumerate() {
-            attention.visit(&format!("{prefix}blocks.{i}."), visitor);
-            mlp.visit(&format!("{prefix}blocks.{i}."), visitor);
+        for (i, block) in self.blocks.iter().enumerate() {
+            block.visit(&format!("{prefix}blocks.{i}."), visitor);
         }
         self.merger.visit(&format!("{prefix}merger."), visitor);
     }
 
     fn visit_mut(&mut self, prefix: &str, visitor: &mut impl VisitorMut<Dev>) {
         self.patch_embed.visit_mut(prefix, visitor);
-        for (i, (attention, mlp)) in self.blocks.iter_mut().enumerate() {
-            attention.visit_mut(&format!("{prefix}blocks.{i}."), visitor);
-            mlp.visit_mut(&format!("{prefix}blocks.{i}."), visitor);
+        for (i, block) in self.blocks.iter_mut().enumerate() {
+            block.visit_mut(&format!("{prefix}blocks.{i}."), visitor);
         }
         self.merger.visit_mut(&format!("{prefix}merger."), visitor);
     }
@@ -195,9 +193,7 @@ impl<
     fn zeros(dev: &Dev) -> Self {
         Self {
             patch_embed: Zeros::zeros(dev),
-            blocks: (0..VDEPTH)
-                .map(|_| (Zeros::zeros(dev), Zeros::zeros(dev)))
-                .collect(),
+            blocks: (0..VDEPTH).map(|_| Zeros::zeros(dev)).collect(),
             merger: Zeros::zeros(dev),
         }
     }

@@ -1,9 +1,7 @@
 //! The typed model: hand-written operations against composed ones, gradients, masks, parameters.
 
-mod model_support;
-
+use crate::support::{FRAMES, batch, loss_of, patches};
 use dfdx::prelude::*;
-use model_support::{batch, loss_of, patches};
 use vrt_core::model::dims::Tiny;
 use vrt_core::model::gradients::{Frames, Shard};
 use vrt_core::model::ops::{Composed, Fused, Ops};
@@ -11,7 +9,7 @@ use vrt_core::sequence::Packed;
 use vrt_core::window::MemoryWindow;
 
 fn shard<O: Ops<Cpu>>(model: &Tiny, batch: &Packed, seed: u64, width: u8, t: f32) -> Shard {
-    let frames = patches(seed, model_support::FRAMES);
+    let frames = patches(seed, FRAMES);
     model
         .loss_gradients::<O>(
             &Cpu::default(),
@@ -64,7 +62,7 @@ fn entropy_and_log_probabilities_agree_between_implementations() {
     let dev = Cpu::default();
     let model = Tiny::new(&dev, 5);
     let batch = batch(5, &[30, 12]);
-    let frames = patches(5, model_support::FRAMES);
+    let frames = patches(5, FRAMES);
     let window = MemoryWindow::default();
     let run = |rows: Vec<f32>, fused: bool| {
         let visual = model.given_rows(&dev, &rows, NoneTape).unwrap();

@@ -1,0 +1,7 @@
+//! The typed model: its operations, gradients, masks and parameters.
+
+mod differences;
+mod masks;
+mod parameters;
+mod parity;
+mod support;
