@@ -151,7 +151,7 @@ fn gated_mlp_with_and_without_biases() {
 
 #[test]
 fn merge() {
-    check::<Merger<5, 20, 6>, 5, _>(12, |x, w| Fused::merge(x, w));
+    check::<Merger<5, 20, 6>, 5, _>(12, Fused::merge);
 }
 
 #[test]
