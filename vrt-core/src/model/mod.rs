@@ -1,6 +1,8 @@
 //! The policy's model: Qwen2.5-VL's architecture, at any size.
 
 pub mod attention;
+mod cache;
+pub mod decode;
 pub mod decoder;
 pub mod dims;
 pub mod error;
@@ -11,5 +13,6 @@ pub mod panels;
 pub mod params;
 pub mod patches;
 pub mod qwen;
+pub mod sampling;
 pub mod vision;
 pub mod weights;
