@@ -71,6 +71,24 @@ fn measure<V: VisionModel<Width = X::Width>, X: TextModel>(
     group.finish();
 }
 
+fn tower(c: &mut Criterion) {
+    const COUNT: usize = 256;
+    let dev = Cpu::default();
+    let model = Tiny::new(&dev, 1);
+    let patches = support::patches(1, COUNT);
+    let mut group = c.benchmark_group("tiny-tower");
+    group.sample_size(10);
+    group.throughput(Throughput::Elements(COUNT as u64));
+    group.bench_function("frames", |b| {
+        b.iter(|| {
+            model
+                .visual_gradients::<Fused>(&dev, &patches, |rows| (0.0, rows.to_vec()))
+                .unwrap()
+        });
+    });
+    group.finish();
+}
+
 fn steps(c: &mut Criterion) {
     let dev = Cpu::default();
     let tiny = support::dense_batch(1, &[65; 32], 45);
@@ -79,5 +97,5 @@ fn steps(c: &mut Criterion) {
     measure(c, "d128l4-16x256", &D128L4::new(&dev, 1), &long);
 }
 
-criterion_group!(benches, steps);
+criterion_group!(benches, steps, tower);
 criterion_main!(benches);
