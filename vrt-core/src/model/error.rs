@@ -54,6 +54,18 @@ pub enum ModelError {
         /// What the model reads.
         side: usize,
     },
+    /// A frame whose patches are no whole merge groups.
+    #[error(
+        "a frame of {rows}×{columns} patches does not split into groups of {merge}×{merge}; resize it"
+    )]
+    Grid {
+        /// Patches in a column.
+        rows: usize,
+        /// Patches in a row.
+        columns: usize,
+        /// Side of a merge group.
+        merge: usize,
+    },
     /// A flat list of another length.
     #[error("{found} numbers where the model has {expected}; the list belongs to another model")]
     FlatLength {

@@ -100,12 +100,12 @@ fn linear() {
 
 #[test]
 fn patch_attention() {
-    let config = vrt_core::model::dims::Tiny::CONFIG.vision;
-    for segment in [4, 16] {
+    let places: Vec<[u32; 2]> = (0..32).map(|at| [at / 8, at % 8]).collect();
+    for starts in [vec![0, 16, 32], vec![0, 5, 6, 32]] {
         let context = PatchContext {
             heads: 2,
-            segment,
-            rotary: Rotary::planar(&config.patch_order(), 4),
+            starts,
+            rotary: Rotary::planar(&places, 4),
         };
         check::<PatchAttention<8, 24>, 8, _>(32, |x, w| Fused::patch_attention(x, w, &context));
     }

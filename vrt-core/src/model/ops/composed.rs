@@ -84,8 +84,7 @@ fn rotate<Dev: Device<f32>, T: Tape<f32, Dev>>(x: Heads<Dev, T>, rotary: &Rotary
     let table = |values: &[f32]| {
         let full = (0..rows)
             .flat_map(|row| {
-                let period = values.len() / half;
-                let part = &values[row % period * half..][..half];
+                let part = &values[row * half..][..half];
                 part.iter().chain(part).copied()
             })
             .collect();
@@ -101,6 +100,18 @@ fn rotate<Dev: Device<f32>, T: Tape<f32, Dev>>(x: Heads<Dev, T>, rotary: &Rotary
     let sin = table(&rotary.sin).broadcast_like::<(usize, usize, usize), Axis<0>>(&shape);
     let (x, tape) = x.split_tape();
     x.clone().put_tape(tape) * cos + x.retaped::<T>().matmul(turn) * sin
+}
+
+/// The number of the segment of each row.
+fn segments(starts: impl Iterator<Item = usize>, rows: usize) -> Vec<usize> {
+    let mut numbers = vec![0; rows];
+    for start in starts.filter(|&start| start < rows) {
+        numbers[start] += 1;
+    }
+    for row in 1..rows {
+        numbers[row] += numbers[row - 1];
+    }
+    numbers
 }
 
 fn attend<const W: usize, Dev: Device<f32>, T: Tape<f32, Dev>>(
@@ -173,11 +184,12 @@ impl<Dev: Device<f32>> Ops<Dev> for Composed {
             .clone()
             .put_tape(tape)
             .select::<(usize, usize, usize), Rank0>(dev.tensor(0usize));
+        let segment = segments(context.starts.iter().copied(), rows);
         let attended = attend(
             rotate(q, &context.rotary),
             rotate(part(1), &context.rotary),
             part(2),
-            |query, key| query / context.segment == key / context.segment,
+            |query, key| segment[query] == segment[key],
         );
         linear(attended, &weights.proj, Some(&weights.proj_bias)) + x
     }
@@ -250,10 +262,8 @@ impl<Dev: Device<f32>> Ops<Dev> for Composed {
         let k = linear(normed.retaped::<T>(), &weights.k, Some(&weights.k_bias));
         let v = linear(normed.retaped::<T>(), &weights.v, Some(&weights.v_bias));
         let q = linear(normed, &weights.q, Some(&weights.q_bias));
-        let mut sequence = vec![0; x.shape().0];
-        for (number, bounds) in context.starts.windows(2).enumerate() {
-            sequence[bounds[0] as usize..bounds[1] as usize].fill(number);
-        }
+        let starts = context.starts.iter().map(|&start| start as usize);
+        let sequence = segments(starts, x.shape().0);
         let attended = attend(
             rotate(split_heads(q, context.heads), &context.rotary),
             rotate(split_heads(k, context.kv_heads), &context.rotary),
