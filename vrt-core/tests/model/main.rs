@@ -1,6 +1,7 @@
 //! The typed model: its operations, gradients, masks and parameters.
 
 mod differences;
+mod golden;
 mod masks;
 mod parameters;
 mod parity;
