@@ -90,15 +90,12 @@ fn block<const R: usize>(
 ) {
     let k = panel.len();
     let rows: [&[f32]; R] = std::array::from_fn(|r| &x[r * k..][..k]);
-    let mut acc = [[0.0f32; WIDTH]; R];
-    for (r, acc) in acc.iter_mut().enumerate() {
-        let row = &mut acc[..width];
-        match start {
-            Start::Zero => {}
-            Start::Bias(bias) => row.copy_from_slice(&bias[from..][..width]),
-            Start::Residual => row.copy_from_slice(&y[r * n + from..][..width]),
-        }
-    }
+    // Whole panels move as arrays: a copy of variable length would keep the sums out of registers.
+    let mut acc: [[f32; WIDTH]; R] = std::array::from_fn(|r| match start {
+        Start::Zero => [0.0; WIDTH],
+        Start::Bias(bias) => load(&bias[from..], width),
+        Start::Residual => load(&y[r * n + from..], width),
+    });
     for (i, w) in panel.iter().enumerate() {
         for r in 0..R {
             let x = rows[r][i];
@@ -107,7 +104,29 @@ fn block<const R: usize>(
             }
         }
     }
-    for (r, acc) in acc.iter().enumerate() {
-        y[r * n + from..][..width].copy_from_slice(&acc[..width]);
+    for (r, acc) in acc.into_iter().enumerate() {
+        store(&mut y[r * n + from..], acc, width);
+    }
+}
+
+#[inline(always)]
+fn load(from: &[f32], width: usize) -> [f32; WIDTH] {
+    match from.first_chunk() {
+        Some(chunk) if width == WIDTH => *chunk,
+        _ => std::array::from_fn(|j| if j < width { from[j] } else { 0.0 }),
+    }
+}
+
+#[inline(always)]
+fn store(to: &mut [f32], values: [f32; WIDTH], width: usize) {
+    match to.first_chunk_mut() {
+        Some(chunk) if width == WIDTH => *chunk = values,
+        _ => {
+            for (j, value) in values.into_iter().enumerate() {
+                if j < width {
+                    to[j] = value;
+                }
+            }
+        }
     }
 }
