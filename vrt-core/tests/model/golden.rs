@@ -197,11 +197,14 @@ fn gradient_through_decoder_and_tower() {
         )
         .unwrap();
     assert!((shard.loss - LOSS).abs() < 1e-5, "{}", shard.loss);
+    let mut found = 0;
     for spec in model.layout() {
         let part = &shard.grads[spec.offset..][..spec.shape.iter().product()];
         let norm = part.iter().map(|g| g * g).sum::<f32>().sqrt();
         if let Some((name, expected)) = NORMS.iter().find(|(name, _)| *name == spec.name) {
             assert!((norm / expected - 1.0).abs() < 1e-4, "{name}: {norm}");
+            found += 1;
         }
     }
+    assert_eq!(found, NORMS.len());
 }

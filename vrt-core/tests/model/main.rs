@@ -5,4 +5,5 @@ mod golden;
 mod masks;
 mod parameters;
 mod parity;
+mod sampler;
 mod support;
