@@ -40,11 +40,20 @@ impl Rotary {
         let frequencies: Vec<f64> = (0..quarter)
             .map(|i| 10_000f64.powf(-(i as f64) / quarter as f64))
             .collect();
+        let end = places.iter().flatten().max().map_or(0, |&last| last + 1);
+        let table: Vec<(f32, f32)> = (0..end)
+            .flat_map(|at| {
+                frequencies
+                    .iter()
+                    .map(move |f| (f64::from(at) * f).sin_cos())
+            })
+            .map(|(sin, cos)| (sin as f32, cos as f32))
+            .collect();
         let (sin, cos) = places
             .iter()
             .flatten()
-            .flat_map(|&axis| frequencies.iter().map(move |f| f64::from(axis) * f))
-            .map(|angle| (angle.sin() as f32, angle.cos() as f32))
+            .flat_map(|&at| &table[at as usize * quarter..][..quarter])
+            .copied()
             .unzip();
         Self {
             half: 2 * quarter,

@@ -96,9 +96,8 @@ impl<
     fn visit(&self, prefix: &str, visitor: &mut impl Visitor<Dev>) {
         let model = format!("{prefix}model.");
         self.embed.visit(&model, visitor);
-        for (i, (attention, mlp)) in self.layers.iter().enumerate() {
-            attention.visit(&format!("{model}layers.{i}."), visitor);
-            mlp.visit(&format!("{model}layers.{i}."), visitor);
+        for (i, layer) in self.layers.iter().enumerate() {
+            layer.visit(&format!("{model}layers.{i}."), visitor);
         }
         self.norm.visit(&model, visitor);
         if let Some(head) = &self.head {
@@ -109,9 +108,8 @@ impl<
     fn visit_mut(&mut self, prefix: &str, visitor: &mut impl VisitorMut<Dev>) {
         let model = format!("{prefix}model.");
         self.embed.visit_mut(&model, visitor);
-        for (i, (attention, mlp)) in self.layers.iter_mut().enumerate() {
-            attention.visit_mut(&format!("{model}layers.{i}."), visitor);
-            mlp.visit_mut(&format!("{model}layers.{i}."), visitor);
+        for (i, layer) in self.layers.iter_mut().enumerate() {
+            layer.visit_mut(&format!("{model}layers.{i}."), visitor);
         }
         self.norm.visit_mut(&model, visitor);
         if let Some(head) = &mut self.head {
@@ -135,9 +133,7 @@ impl<
     fn zeros(dev: &Dev) -> Self {
         Self {
             embed: Zeros::zeros(dev),
-            layers: (0..LAYERS)
-                .map(|_| (Zeros::zeros(dev), Zeros::zeros(dev)))
-                .collect(),
+            layers: (0..LAYERS).map(|_| Zeros::zeros(dev)).collect(),
             norm: Zeros::zeros(dev),
             head: None,
         }
@@ -157,9 +153,8 @@ impl<
 > Decoder<VOCAB, D, LAYERS, HEADS, KV_HEADS, Q, KV, MLP, Dev>
 {
     /// Number of parameters of a model with a tied embedding.
-    pub const PARAMETERS: usize = VOCAB * D
-        + LAYERS * (2 * D + (Q + 2 * KV) * (D + 1) + D * Q + 3 * MLP * D)
-        + D;
+    pub const PARAMETERS: usize =
+        VOCAB * D + LAYERS * (2 * D + (Q + 2 * KV) * (D + 1) + D * Q + 3 * MLP * D) + D;
 
     /// Log-probability of each target token of the batch at a temperature, and the entropy of the
     /// distribution it was scored under.
@@ -175,10 +170,15 @@ impl<
     ) -> Scored<Dev, T> {
         const {
             assert!(
-                Q.is_multiple_of(HEADS) && KV.is_multiple_of(KV_HEADS) && Q / HEADS == KV / KV_HEADS,
+                Q.is_multiple_of(HEADS)
+                    && KV.is_multiple_of(KV_HEADS)
+                    && Q / HEADS == KV / KV_HEADS,
                 "query and key heads have the same number of dimensions"
             );
-            assert!(HEADS.is_multiple_of(KV_HEADS), "key heads are shared evenly");
+            assert!(
+                HEADS.is_multiple_of(KV_HEADS),
+                "key heads are shared evenly"
+            );
         }
         let context = TextContext::new(
             batch,

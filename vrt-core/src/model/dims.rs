@@ -43,7 +43,7 @@ const fn small(mrope_section: [usize; 3]) -> Config {
 }
 
 impl Tiny {
-    /// Number of parameters: 347 648.
+    /// Number of parameters: 349 352.
     pub const PARAMETERS: usize =
         SmallTower::<64>::PARAMETERS + Decoder::<384, 64, 3, 4, 2, 64, 32, 176>::PARAMETERS;
 

@@ -4,7 +4,9 @@
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// A token outside the vocabulary.
-    #[error("row {row}: token {token} is beyond the vocabulary of {vocab}; encode with this model's tokenizer")]
+    #[error(
+        "row {row}: token {token} is beyond the vocabulary of {vocab}; encode with this model's tokenizer"
+    )]
     Token {
         /// The packed row.
         row: usize,
@@ -14,7 +16,9 @@ pub enum ModelError {
         vocab: usize,
     },
     /// A row shows a frame that was not embedded.
-    #[error("row {row}: visual embedding {index} of {count}; embed every frame that the batch shows")]
+    #[error(
+        "row {row}: visual embedding {index} of {count}; embed every frame that the batch shows"
+    )]
     VisualRow {
         /// The packed row.
         row: usize,
@@ -30,7 +34,9 @@ pub enum ModelError {
         what: &'static str,
     },
     /// The first row of a sequence is evidence, so that some row could see nothing.
-    #[error("sequence {sequence}: its first row is tagged as fetched evidence; begin with text or an initial frame")]
+    #[error(
+        "sequence {sequence}: its first row is tagged as fetched evidence; begin with text or an initial frame"
+    )]
     FirstRow {
         /// Which sequence of the batch.
         sequence: usize,
@@ -47,6 +53,18 @@ pub enum ModelError {
         height: u32,
         /// What the model reads.
         side: usize,
+    },
+    /// A frame whose patches are no whole merge groups.
+    #[error(
+        "a frame of {rows}×{columns} patches does not split into groups of {merge}×{merge}; resize it"
+    )]
+    Grid {
+        /// Patches in a column.
+        rows: usize,
+        /// Patches in a row.
+        columns: usize,
+        /// Side of a merge group.
+        merge: usize,
     },
     /// A flat list of another length.
     #[error("{found} numbers where the model has {expected}; the list belongs to another model")]

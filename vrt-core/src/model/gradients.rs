@@ -16,8 +16,15 @@ use crate::window::MemoryWindow;
 /// Where a batch's visual embeddings come from.
 #[derive(Clone, Copy, Debug)]
 pub enum Frames<'a> {
-    /// Patches of the frames: the vision tower runs and is trained.
+    /// Patches of square frames, see [`Qwen25Vl::visual`]: the vision tower runs and is trained.
     Patches(&'a [f32]),
+    /// Patches of videos of any size: the vision tower runs and is trained.
+    Videos {
+        /// `[frames, rows, columns]` patches of each.
+        grids: &'a [[usize; 3]],
+        /// See [`Qwen25Vl::visual_of`].
+        patches: &'a [f32],
+    },
     /// Their embeddings, `tokens × D`: the vision tower is frozen.
     Rows(&'a [f32]),
 }
@@ -52,6 +59,9 @@ impl<V: VisionModel<Width = X::Width>, X: TextModel> Qwen25Vl<V, X> {
         let tape = OwnedTape::default();
         let visual = match frames {
             Frames::Patches(patches) => self.visual::<O, _>(dev, patches, tape)?,
+            Frames::Videos { grids, patches } => {
+                self.visual_of::<O, _>(dev, grids, patches, tape)?
+            }
             Frames::Rows(rows) => self.given_rows(dev, rows, tape)?,
         };
         let scored = self.token_logps::<O, _>(batch, visual, window, temperature)?;

@@ -60,6 +60,24 @@ pub trait Zeros<Dev: Device<f32>>: Parameters<Dev> + Sized {
     fn zeros(dev: &Dev) -> Self;
 }
 
+impl<Dev: Device<f32>, A: Parameters<Dev>, B: Parameters<Dev>> Parameters<Dev> for (A, B) {
+    fn visit(&self, prefix: &str, visitor: &mut impl Visitor<Dev>) {
+        self.0.visit(prefix, visitor);
+        self.1.visit(prefix, visitor);
+    }
+
+    fn visit_mut(&mut self, prefix: &str, visitor: &mut impl VisitorMut<Dev>) {
+        self.0.visit_mut(prefix, visitor);
+        self.1.visit_mut(prefix, visitor);
+    }
+}
+
+impl<Dev: Device<f32>, A: Zeros<Dev>, B: Zeros<Dev>> Zeros<Dev> for (A, B) {
+    fn zeros(dev: &Dev) -> Self {
+        (A::zeros(dev), B::zeros(dev))
+    }
+}
+
 /// Declares a set of tensors: one line is the field, its shape, its published name and its start.
 macro_rules! weights {
     ($(#[$meta:meta])* $name:ident<$($dim:ident),*> {

@@ -7,7 +7,7 @@ use super::error::ModelError;
 use super::ops::{Ops, Scored};
 use super::params::{self, ParamSpec, Parameters, Visitor, VisitorMut};
 use super::patches;
-use super::vision::{VisionConfig, VisionModel};
+use super::vision::{PatchPlan, VisionConfig, VisionModel};
 use super::weights::{DecoderConfig, DecoderWeights, WeightsError};
 use crate::pair::Frame;
 use crate::sequence::Packed;
@@ -134,9 +134,45 @@ impl<V: VisionModel<Width = X::Width>, X: TextModel> Qwen25Vl<V, X> {
                 expected: patches.len().next_multiple_of(frame),
             });
         }
+        let side = self.config.vision.grid;
+        self.visual_of::<O, T>(dev, &[[patches.len() / frame, side, side]], patches, tape)
+    }
+
+    /// Visual embeddings of videos of `[frames, rows, columns]` patches each, on the tape; patches and
+    /// embeddings run frame by frame, merge groups row by row.
+    ///
+    /// # Errors
+    /// [`ModelError::Grid`] if a merge group is cut, [`ModelError::Length`] if the patches are not those
+    /// of the grids.
+    pub fn visual_of<O: Ops<Cpu>, T: Tape<f32, Cpu>>(
+        &self,
+        dev: &Cpu,
+        grids: &[[usize; 3]],
+        patches: &[f32],
+        tape: T,
+    ) -> Result<Visual<X, T>, ModelError> {
+        let merge = self.config.vision.merge;
+        for &[_, rows, columns] in grids {
+            if !rows.is_multiple_of(merge) || !columns.is_multiple_of(merge) {
+                return Err(ModelError::Grid {
+                    rows,
+                    columns,
+                    merge,
+                });
+            }
+        }
+        let plan = PatchPlan::new(&self.config.vision, grids);
+        if patches.len() != plan.patches() * V::PATCH {
+            return Err(ModelError::Length {
+                what: "patches of the grids",
+                found: patches.len(),
+                expected: plan.patches() * V::PATCH,
+            });
+        }
+        let config = &self.config.vision;
         Ok(self
             .visual
-            .embed::<O, T>(&self.config.vision, patches.to_vec(), dev, tape))
+            .embed::<O, T>(config, &plan, patches.to_vec(), dev, tape))
     }
 
     /// Visual embeddings of frames, `tokens × D`, without a tape.
@@ -198,7 +234,12 @@ impl<V: VisionModel<Width = X::Width>, X: TextModel> Qwen25Vl<V, X> {
 fn check(batch: &Packed, vocab: usize, frames: usize) -> Result<(), ModelError> {
     let refuse = |what| Err(ModelError::Packed { what });
     let rows = batch.len();
-    if [batch.positions.len(), batch.evidence.len(), batch.round.len()] != [rows; 3] {
+    if [
+        batch.positions.len(),
+        batch.evidence.len(),
+        batch.round.len(),
+    ] != [rows; 3]
+    {
         return refuse("positions, evidence and round do not have one entry a row");
     }
     if batch.visual_rows.len() != batch.visual_index.len() {

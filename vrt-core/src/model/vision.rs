@@ -14,11 +14,11 @@ use super::params::{Init, Parameters, Visitor, VisitorMut, Zeros, weights};
 pub struct VisionConfig {
     /// Pixels on a side of a patch.
     pub patch: usize,
-    /// Patches on a side of a frame.
+    /// Patches on a side of a frame that [`super::patches`] cuts.
     pub grid: usize,
     /// Patches on a side of a merge group; `grid` is a multiple of it.
     pub merge: usize,
-    /// Merge groups on a side of an attention window; `grid / merge` is a multiple of it.
+    /// Merge groups on a side of an attention window.
     pub window: usize,
     /// Blocks that attend over a whole frame, as bits: bit `i` is block `i`.
     pub full_blocks: u32,
@@ -35,26 +35,97 @@ impl VisionConfig {
         (self.grid / self.merge) * (self.grid / self.merge)
     }
 
-    /// `(row, column)` of each patch of a frame in the order in which the tower reads them: windows, in
-    /// them merge groups, in them patches, so that a window and a merge group are contiguous.
+    /// `(row, column)` of each patch of a frame in the order in which patches are given: merge groups
+    /// row by row, in them patches row by row, so that a merge group is contiguous.
     pub fn patch_order(&self) -> Vec<[u32; 2]> {
-        let group = self.merge;
-        let window = self.window * group;
-        let mut order = Vec::with_capacity(self.patches());
-        for (wy, wx) in cells(self.grid / window) {
-            for (gy, gx) in cells(self.window) {
-                for (y, x) in cells(group) {
-                    let place = [wy * window + gy * group + y, wx * window + gx * group + x];
-                    order.push(place.map(|value| value as u32));
-                }
-            }
-        }
-        order
+        let groups = self.grid / self.merge;
+        cells(groups, groups)
+            .flat_map(|group| self.group(group))
+            .collect()
+    }
+
+    /// `(row, column)` of each patch of a merge group.
+    fn group(&self, (row, column): (usize, usize)) -> impl Iterator<Item = [u32; 2]> {
+        let side = self.merge;
+        cells(side, side).map(move |(y, x)| [row * side + y, column * side + x].map(|at| at as u32))
     }
 }
 
-fn cells(side: usize) -> impl Iterator<Item = (usize, usize)> {
-    (0..side).flat_map(move |y| (0..side).map(move |x| (y, x)))
+fn cells(rows: usize, columns: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..rows).flat_map(move |y| (0..columns).map(move |x| (y, x)))
+}
+
+/// In which order the tower reads patches, and which of them attend to each other.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PatchPlan {
+    /// Place of each merge group, as the tower reads them, in the order in which they are given.
+    groups: Vec<usize>,
+    /// `(row, column)` of each patch, as the tower reads them.
+    places: Vec<[u32; 2]>,
+    /// Starts of the attention windows, and the number of patches.
+    windows: Vec<usize>,
+    /// Starts of the frames, and the number of patches.
+    frames: Vec<usize>,
+}
+
+impl PatchPlan {
+    /// The plan for videos of `[frames, rows, columns]` patches; rows and columns are multiples of the
+    /// merge side, and windows are cut at the right and lower edge.
+    pub fn new(config: &VisionConfig, grids: &[[usize; 3]]) -> Self {
+        let mut plan = Self {
+            groups: Vec::new(),
+            places: Vec::new(),
+            windows: vec![0],
+            frames: vec![0],
+        };
+        for &[frames, rows, columns] in grids {
+            for _ in 0..frames {
+                plan.push_frame(config, rows / config.merge, columns / config.merge);
+            }
+        }
+        plan
+    }
+
+    fn push_frame(&mut self, config: &VisionConfig, rows: usize, columns: usize) {
+        let first = self.groups.len();
+        let side = config.window;
+        for (wy, wx) in cells(rows.div_ceil(side), columns.div_ceil(side)) {
+            for y in wy * side..rows.min((wy + 1) * side) {
+                for x in wx * side..columns.min((wx + 1) * side) {
+                    self.groups.push(first + y * columns + x);
+                    self.places.extend(config.group((y, x)));
+                }
+            }
+            self.windows.push(self.places.len());
+        }
+        self.frames.push(self.places.len());
+    }
+
+    /// Number of patches.
+    pub fn patches(&self) -> usize {
+        self.places.len()
+    }
+
+    /// For each row that the tower reads the row given, if they differ: groups of `size` rows move.
+    fn reading(&self, size: usize) -> Option<Vec<usize>> {
+        (!self.groups.is_sorted()).then(|| {
+            self.groups
+                .iter()
+                .flat_map(|group| group * size..(group + 1) * size)
+                .collect()
+        })
+    }
+
+    /// For each merge group given its place as the tower reads them, if they differ.
+    fn writing(&self) -> Option<Vec<usize>> {
+        (!self.groups.is_sorted()).then(|| {
+            let mut places = vec![0; self.groups.len()];
+            for (at, &group) in self.groups.iter().enumerate() {
+                places[group] = at;
+            }
+            places
+        })
+    }
 }
 
 /// The context of one attention block over patches.
@@ -62,9 +133,9 @@ fn cells(side: usize) -> impl Iterator<Item = (usize, usize)> {
 pub struct PatchContext {
     /// Attention heads.
     pub heads: usize,
-    /// Consecutive patches that attend to each other: a window or a frame.
-    pub segment: usize,
-    /// Rotary tables of the patches of ONE frame.
+    /// `starts[s]..starts[s + 1]` are patches that attend to each other: a window or a frame.
+    pub starts: Vec<usize>,
+    /// Rotary tables of the patches.
     pub rotary: Rotary,
 }
 
@@ -163,18 +234,16 @@ impl<
 {
     fn visit(&self, prefix: &str, visitor: &mut impl Visitor<Dev>) {
         self.patch_embed.visit(prefix, visitor);
-        for (i, (attention, mlp)) in self.blocks.iter().enumerate() {
-            attention.visit(&format!("{prefix}blocks.{i}."), visitor);
-            mlp.visit(&format!("{prefix}blocks.{i}."), visitor);
+        for (i, block) in self.blocks.iter().enumerate() {
+            block.visit(&format!("{prefix}blocks.{i}."), visitor);
         }
         self.merger.visit(&format!("{prefix}merger."), visitor);
     }
 
     fn visit_mut(&mut self, prefix: &str, visitor: &mut impl VisitorMut<Dev>) {
         self.patch_embed.visit_mut(prefix, visitor);
-        for (i, (attention, mlp)) in self.blocks.iter_mut().enumerate() {
-            attention.visit_mut(&format!("{prefix}blocks.{i}."), visitor);
-            mlp.visit_mut(&format!("{prefix}blocks.{i}."), visitor);
+        for (i, block) in self.blocks.iter_mut().enumerate() {
+            block.visit_mut(&format!("{prefix}blocks.{i}."), visitor);
         }
         self.merger.visit_mut(&format!("{prefix}merger."), visitor);
     }
@@ -195,9 +264,7 @@ impl<
     fn zeros(dev: &Dev) -> Self {
         Self {
             patch_embed: Zeros::zeros(dev),
-            blocks: (0..VDEPTH)
-                .map(|_| (Zeros::zeros(dev), Zeros::zeros(dev)))
-                .collect(),
+            blocks: (0..VDEPTH).map(|_| Zeros::zeros(dev)).collect(),
             merger: Zeros::zeros(dev),
         }
     }
@@ -225,11 +292,12 @@ impl<
         + D * MERGED
         + D;
 
-    /// Visual tokens `(tokens, D)` of patches `(patches, PATCH)` in the order of
-    /// [`VisionConfig::patch_order`], whole frames one after the other.
+    /// Visual tokens `(tokens, D)` of patches `(patches, PATCH)`, both frame by frame, merge groups row by
+    /// row.
     pub fn forward<O: Ops<Dev>, T: Tape<f32, Dev>>(
         &self,
         config: &VisionConfig,
+        plan: &PatchPlan,
         patches: Tensor<(usize, Const<PATCH>), f32, Dev, T>,
     ) -> Tensor<(usize, Const<D>), f32, Dev, T> {
         const {
@@ -239,14 +307,18 @@ impl<
                 "a head needs a multiple of four dimensions for 2-D rotary positions"
             );
         }
-        let rotary = Rotary::planar(&config.patch_order(), VD / VHEADS);
-        let context = |segment| PatchContext {
+        let rotary = Rotary::planar(&plan.places, VD / VHEADS);
+        let context = |starts: &[usize]| PatchContext {
             heads: VHEADS,
-            segment,
+            starts: starts.to_vec(),
             rotary: rotary.clone(),
         };
-        let windowed = context((config.window * config.merge).pow(2));
-        let full = context(config.patches());
+        let windowed = context(&plan.windows);
+        let full = context(&plan.frames);
+        let patches = match plan.reading(config.merge * config.merge) {
+            Some(order) => pick(patches, order),
+            None => patches,
+        };
         let mut x = O::linear(patches, &self.patch_embed.proj);
         for (i, (attention, mlp)) in self.blocks.iter().enumerate() {
             let context = if config.full_blocks >> i & 1 == 1 {
@@ -266,8 +338,21 @@ impl<
                 },
             );
         }
-        O::merge(x, &self.merger)
+        let tokens = O::merge(x, &self.merger);
+        match plan.writing() {
+            Some(order) => pick(tokens, order),
+            None => tokens,
+        }
     }
+}
+
+fn pick<const W: usize, Dev: Device<f32>, T: Tape<f32, Dev>>(
+    x: Tensor<(usize, Const<W>), f32, Dev, T>,
+    rows: Vec<usize>,
+) -> Tensor<(usize, Const<W>), f32, Dev, T> {
+    let count = (rows.len(),);
+    let rows = x.device().tensor_from_vec(rows, count);
+    x.gather(rows)
 }
 
 /// A vision tower with its sizes hidden: what [`super::qwen::Qwen25Vl`] needs of one.
@@ -276,10 +361,11 @@ pub trait VisionModel: Zeros<Cpu> {
     type Width: ConstDim;
     /// Numbers in a flattened patch.
     const PATCH: usize;
-    /// See [`VisionTower::forward`]; `patches` holds whole frames.
+    /// See [`VisionTower::forward`]; `patches` holds the plan's patches.
     fn embed<O: Ops<Cpu>, T: Tape<f32, Cpu>>(
         &self,
         config: &VisionConfig,
+        plan: &PatchPlan,
         patches: Vec<f32>,
         dev: &Cpu,
         tape: T,
@@ -303,12 +389,13 @@ impl<
     fn embed<O: Ops<Cpu>, T: Tape<f32, Cpu>>(
         &self,
         config: &VisionConfig,
+        plan: &PatchPlan,
         patches: Vec<f32>,
         dev: &Cpu,
         tape: T,
     ) -> Tensor<(usize, Self::Width), f32, Cpu, T> {
         let rows = patches.len() / PATCH;
         let patches = dev.tensor_from_vec(patches, (rows, Const::<PATCH>));
-        self.forward::<O, T>(config, patches.put_tape(tape))
+        self.forward::<O, T>(config, plan, patches.put_tape(tape))
     }
 }

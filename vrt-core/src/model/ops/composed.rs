@@ -45,9 +45,26 @@ fn rms_norm<const W: usize, Dev: Device<f32>, T: Tape<f32, Dev>>(
         .square()
         .mean::<(usize,), Axis<1>>();
     let inverse = (mean + RMS_EPS).sqrt().recip();
-    inverse.broadcast_like::<_, Axis<1>>(&shape)
-        * x
-        * weight.retaped::<T>().broadcast_like(&shape)
+    inverse.broadcast_like::<_, Axis<1>>(&shape) * x * weight.retaped::<T>().broadcast_like(&shape)
+}
+
+/// `x/2 + |x|/2 · erf(|x|/√2)`, erf by Abramowitz and Stegun, 7.1.26.
+///
+/// The library's `accurate_gelu` has the right value but lacks a factor `1/√2` in its derivative.
+fn gelu<S: Shape, Dev: Device<f32>, T: Tape<f32, Dev>>(
+    x: Tensor<S, f32, Dev, T>,
+) -> Tensor<S, f32, Dev, T> {
+    let (x, tape) = x.split_tape();
+    let (size, tape) = x.clone().put_tape(tape).abs().split_tape();
+    let steps = size.clone().put_tape(tape) * (0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2);
+    let (t, tape) = (steps + 1.0).recip().split_tape();
+    let mut polynomial = t.clone().put_tape(tape) * 1.061_405_4;
+    for c in [-1.453_152, 1.421_413_8, -0.284_496_72, 0.254_829_6] {
+        polynomial = (polynomial + c) * t.clone();
+    }
+    let gauss = (size.retaped::<T>().square() * -0.5).exp();
+    let erf = (polynomial * gauss).negate() + 1.0;
+    (erf * size + x) * 0.5
 }
 
 fn split_heads<const W: usize, Dev: Device<f32>, T: Tape<f32, Dev>>(
@@ -59,10 +76,7 @@ fn split_heads<const W: usize, Dev: Device<f32>, T: Tape<f32, Dev>>(
         .permute::<(usize, usize, usize), Axes3<1, 0, 2>>()
 }
 
-fn rotate<Dev: Device<f32>, T: Tape<f32, Dev>>(
-    x: Heads<Dev, T>,
-    rotary: &Rotary,
-) -> Heads<Dev, T> {
+fn rotate<Dev: Device<f32>, T: Tape<f32, Dev>>(x: Heads<Dev, T>, rotary: &Rotary) -> Heads<Dev, T> {
     let dev = x.device().clone();
     let shape = *x.shape();
     let (_, rows, dim) = shape;
@@ -70,8 +84,7 @@ fn rotate<Dev: Device<f32>, T: Tape<f32, Dev>>(
     let table = |values: &[f32]| {
         let full = (0..rows)
             .flat_map(|row| {
-                let period = values.len() / half;
-                let part = &values[row % period * half..][..half];
+                let part = &values[row * half..][..half];
                 part.iter().chain(part).copied()
             })
             .collect();
@@ -87,6 +100,18 @@ fn rotate<Dev: Device<f32>, T: Tape<f32, Dev>>(
     let sin = table(&rotary.sin).broadcast_like::<(usize, usize, usize), Axis<0>>(&shape);
     let (x, tape) = x.split_tape();
     x.clone().put_tape(tape) * cos + x.retaped::<T>().matmul(turn) * sin
+}
+
+/// The number of the segment of each row.
+fn segments(starts: impl Iterator<Item = usize>, rows: usize) -> Vec<usize> {
+    let mut numbers = vec![0; rows];
+    for start in starts.filter(|&start| start < rows) {
+        numbers[start] += 1;
+    }
+    for row in 1..rows {
+        numbers[row] += numbers[row - 1];
+    }
+    numbers
 }
 
 fn attend<const W: usize, Dev: Device<f32>, T: Tape<f32, Dev>>(
@@ -107,7 +132,13 @@ fn attend<const W: usize, Dev: Device<f32>, T: Tape<f32, Dev>>(
         .reshape_like(&(heads, rows, dim))
     };
     let mask = (0..rows * rows)
-        .map(|at| if sees(at / rows, at % rows) { 0.0 } else { HIDDEN })
+        .map(|at| {
+            if sees(at / rows, at % rows) {
+                0.0
+            } else {
+                HIDDEN
+            }
+        })
         .collect();
     let mask = q
         .device()
@@ -153,11 +184,12 @@ impl<Dev: Device<f32>> Ops<Dev> for Composed {
             .clone()
             .put_tape(tape)
             .select::<(usize, usize, usize), Rank0>(dev.tensor(0usize));
+        let segment = segments(context.starts.iter().copied(), rows);
         let attended = attend(
             rotate(q, &context.rotary),
             rotate(part(1), &context.rotary),
             part(2),
-            |query, key| query / context.segment == key / context.segment,
+            |query, key| segment[query] == segment[key],
         );
         linear(attended, &weights.proj, Some(&weights.proj_bias)) + x
     }
@@ -184,7 +216,8 @@ impl<Dev: Device<f32>> Ops<Dev> for Composed {
     ) -> Rows<D, Dev, T> {
         let groups = x.shape().0 * W / MERGED;
         let joined = rms_norm(x, &weights.norm).reshape_like(&(groups, Const::<MERGED>));
-        let hidden = linear(joined, &weights.hidden, Some(&weights.hidden_bias)).accurate_gelu();
+        let hidden = linear(joined, &weights.hidden, Some(&weights.hidden_bias));
+        let hidden = gelu(hidden);
         linear(hidden, &weights.out, Some(&weights.out_bias))
     }
 
@@ -229,10 +262,8 @@ impl<Dev: Device<f32>> Ops<Dev> for Composed {
         let k = linear(normed.retaped::<T>(), &weights.k, Some(&weights.k_bias));
         let v = linear(normed.retaped::<T>(), &weights.v, Some(&weights.v_bias));
         let q = linear(normed, &weights.q, Some(&weights.q_bias));
-        let mut sequence = vec![0; x.shape().0];
-        for (number, bounds) in context.starts.windows(2).enumerate() {
-            sequence[bounds[0] as usize..bounds[1] as usize].fill(number);
-        }
+        let starts = context.starts.iter().map(|&start| start as usize);
+        let sequence = segments(starts, x.shape().0);
         let attended = attend(
             rotate(split_heads(q, context.heads), &context.rotary),
             rotate(split_heads(k, context.kv_heads), &context.rotary),

@@ -18,7 +18,6 @@ pub fn patches<const W: usize, const QKV: usize, T: Tape<f32, Cpu>>(
     weights: &PatchAttention<W, QKV, Cpu>,
     context: &PatchContext,
 ) -> Rows<W, Cpu, T> {
-    let rows = x.shape().0;
     let block = Block {
         segments: Segments {
             heads: Heads {
@@ -26,7 +25,7 @@ pub fn patches<const W: usize, const QKV: usize, T: Tape<f32, Cpu>>(
                 key: context.heads,
                 dim: W / context.heads,
             },
-            starts: (0..=rows).step_by(context.segment).collect(),
+            starts: context.starts.clone(),
             mask: Mask::Open,
         },
         rotary: context.rotary.clone(),
@@ -186,8 +185,7 @@ impl Block {
             .rotary
             .cos
             .chunks_exact(half)
-            .zip(self.rotary.sin.chunks_exact(half))
-            .cycle();
+            .zip(self.rotary.sin.chunks_exact(half));
         for (row, (cos, sin)) in qkv.chunks_exact_mut(heads.width()).zip(tables) {
             for (turned, sin) in turned_sin.iter_mut().zip(sin) {
                 *turned = sin * direction;

@@ -38,7 +38,11 @@ pub fn embed<const VOCAB: usize, const D: usize, T: Tape<f32, Cpu>>(
         let mut dframes = take(store, &visual_at)?;
         update(store, &table_at, |dentries| {
             for (dy, &(is_frame, at)) in dy.chunks_exact(D).zip(&sources) {
-                let to = if is_frame { &mut dframes[..] } else { &mut *dentries };
+                let to = if is_frame {
+                    &mut dframes[..]
+                } else {
+                    &mut *dentries
+                };
                 add(&mut to[at..at + D], dy);
             }
         })?;

@@ -23,7 +23,13 @@ pub fn merge<const W: usize, const MERGED: usize, const D: usize, T: Tape<f32, C
     let mut normed = vec![0.0; rows * W];
     kernels::rmsnorm(&mut normed, &input, &norm, RMS_EPS, Some(&mut inverse));
     let mut before = vec![0.0; groups * MERGED];
-    matmul_nt(&mut before, &normed, &w_hidden, [groups, MERGED, MERGED], 0.0);
+    matmul_nt(
+        &mut before,
+        &normed,
+        &w_hidden,
+        [groups, MERGED, MERGED],
+        0.0,
+    );
     add_bias(&mut before, &numbers(&weights.hidden_bias));
     let after: Vec<f32> = before.iter().map(|&x| gelu(x).0).collect();
     let mut y = vec![0.0; groups * D];

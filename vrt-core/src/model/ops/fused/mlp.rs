@@ -58,7 +58,13 @@ pub fn gated_mlp<const W: usize, const F: usize, T: Tape<f32, Cpu>>(
         let count = inverse.len();
         let hidden = &mut hidden[..count * F];
         kernels::rmsnorm(normed, x, &saved.norm, RMS_EPS, Some(inverse));
-        matmul_nt(gate_up, normed, &saved.gate_up_weight, [count, 2 * F, W], 0.0);
+        matmul_nt(
+            gate_up,
+            normed,
+            &saved.gate_up_weight,
+            [count, 2 * F, W],
+            0.0,
+        );
         if let Some((gate_up_bias, _)) = &biases {
             add_bias(gate_up, gate_up_bias);
         }
@@ -151,7 +157,13 @@ impl Sums {
                 backward::bias(&mut self.down_bias, dy);
                 backward::bias(&mut self.gate_up_bias, dgate_up);
             }
-            matmul_nn(dnormed, dgate_up, &saved.gate_up_weight, [count, w, 2 * f], 0.0);
+            matmul_nn(
+                dnormed,
+                dgate_up,
+                &saved.gate_up_weight,
+                [count, w, 2 * f],
+                0.0,
+            );
             kernels::add(dx, dy);
             backward::rms_norm(dx, &mut self.norm, dnormed, x, inverse, &saved.norm);
         }

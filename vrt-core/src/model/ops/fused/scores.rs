@@ -136,7 +136,13 @@ impl Segments {
                 drow.v.resize(len * dim, 0.0);
                 matmul_tn(&mut drow.v, own, &room.out, [len, dim, stacked], 0.0);
                 drow.scores.resize(stacked * len, 0.0);
-                matmul_nt(&mut drow.scores, &room.out, &room.v, [stacked, len, dim], 0.0);
+                matmul_nt(
+                    &mut drow.scores,
+                    &room.out,
+                    &room.v,
+                    [stacked, len, dim],
+                    0.0,
+                );
                 for (p, dp) in own.chunks_exact_mut(len).zip(drow.scores.chunks_exact(len)) {
                     let along = dot(p, dp);
                     for (p, dp) in p.iter_mut().zip(dp) {
@@ -151,7 +157,12 @@ impl Segments {
                     let to = (start + at % len) * width + (first + at / len) * dim;
                     dqkv[to..to + dim].copy_from_slice(row);
                 }
-                for (at, (k, v)) in drow.k.chunks_exact(dim).zip(drow.v.chunks_exact(dim)).enumerate() {
+                for (at, (k, v)) in drow
+                    .k
+                    .chunks_exact(dim)
+                    .zip(drow.v.chunks_exact(dim))
+                    .enumerate()
+                {
                     let to = (start + at) * width + (query + head) * dim;
                     dqkv[to..to + dim].copy_from_slice(k);
                     let to = to + key * dim;
@@ -164,8 +175,10 @@ impl Segments {
 
     fn pack(&self, qkv: &[f32], head: usize, (start, end): (usize, usize), room: &mut Room) {
         let Heads { query, key, dim } = self.heads;
-        let rows = || qkv[start * self.heads.width()..end * self.heads.width()]
-            .chunks_exact(self.heads.width());
+        let rows = || {
+            qkv[start * self.heads.width()..end * self.heads.width()]
+                .chunks_exact(self.heads.width())
+        };
         room.q.clear();
         room.k.clear();
         room.v.clear();
@@ -175,15 +188,22 @@ impl Segments {
             }
         }
         for row in rows() {
-            room.k.extend_from_slice(&row[(query + head) * dim..][..dim]);
-            room.v.extend_from_slice(&row[(query + key + head) * dim..][..dim]);
+            room.k
+                .extend_from_slice(&row[(query + head) * dim..][..dim]);
+            room.v
+                .extend_from_slice(&row[(query + key + head) * dim..][..dim]);
         }
     }
 
     /// Pairs `(query, key)` of a segment that the memory window hides, queries ascending.
     fn hidden(&self, start: usize, len: usize, hidden: &mut Vec<(usize, usize)>) {
         hidden.clear();
-        let Mask::Memory { evidence, round, window } = &self.mask else {
+        let Mask::Memory {
+            evidence,
+            round,
+            window,
+        } = &self.mask
+        else {
             return;
         };
         let evidence = &evidence[start..start + len];

@@ -43,15 +43,27 @@ pub fn batch(seed: u64, lengths: &[usize]) -> Packed {
                     packed.target_tokens.push(rng.random_range(0..384));
                 }
             }
-            packed.positions.push([
-                position as u32,
-                position as u32 / 2,
-                rng.random_range(0..9),
-            ]);
+            packed
+                .positions
+                .push([position as u32, position as u32 / 2, rng.random_range(0..9)]);
             packed.evidence.push(if fetched { round } else { 0 });
             packed.round.push(round);
         }
         packed.starts.push(packed.tokens.len() as u32);
+    }
+    packed
+}
+
+/// [`batch`] with `targets` targets in each sequence, the last rows.
+pub fn dense_batch(seed: u64, lengths: &[usize], targets: usize) -> Packed {
+    let mut packed = batch(seed, lengths);
+    packed.target_rows.clear();
+    packed.target_tokens.clear();
+    for bounds in packed.starts.windows(2) {
+        for row in bounds[1] - targets as u32..bounds[1] {
+            packed.target_rows.push(row);
+            packed.target_tokens.push(row * 7 % 384);
+        }
     }
     packed
 }
