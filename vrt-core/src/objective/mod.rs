@@ -101,3 +101,6 @@ pub enum ObjectiveError {
         leader: &'static str,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,3 +75,6 @@ vrt_macros::ops! {
     /// The paper's tools.
     pub PaperOps = [select_frames];
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,3 +29,6 @@ pub use judged::{Group, Judged};
 pub use score::{Abstention, Score};
 pub use sheet::{RewardSheet, SampleReward, TermReward};
 pub use term::{ParamError, ParamSpec, RewardTerm, Scope};
+
+#[cfg(test)]
+mod tests;
