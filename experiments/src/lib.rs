@@ -1,11 +1,17 @@
 //! Every figure of the paper as a declarative experiment: spec → stages → judgments → figure.
 
+pub mod cli;
 pub mod clock;
+pub mod compare;
 pub mod graph;
 pub mod language;
 pub mod metrics;
+pub mod paper;
 pub mod progress;
+pub mod provenance;
 pub mod rates;
+pub mod render;
+pub mod run;
 pub mod spec;
 pub mod stage;
 pub mod stages;

@@ -1,2 +1,34 @@
-//! The command line.
-fn main() {}
+//! `cargo run -p experiments -- fig3`: see `--help`.
+
+use std::env;
+use std::io::stdout;
+use std::process::{ExitCode, exit};
+
+use experiments::cli::{self, Exit};
+use experiments::stage::Cancel;
+use experiments::stages::MAKERS;
+
+fn main() -> ExitCode {
+    let cancel = Cancel::default();
+    let asked = cancel.clone();
+    let handler = ctrlc::set_handler(move || {
+        // Twice means now: what was finished is safe, the running stage restarts from its checkpoint.
+        if asked.requested() {
+            exit(i32::from(Exit::Interrupted as u8));
+        }
+        asked.request();
+        eprintln!("stopping at the next safe point; press Ctrl-C again to stop at once");
+    });
+    if let Err(error) = handler {
+        eprintln!("warning: Ctrl-C will stop at once: {error}");
+    }
+    let root = cli::workspace_root();
+    let exit = cli::run(
+        &root,
+        MAKERS,
+        env::args_os().skip(1),
+        &cancel,
+        &mut stdout(),
+    );
+    ExitCode::from(exit as u8)
+}

@@ -1,0 +1,334 @@
+//! In: a command line. Out: text, files, and an exit code that says what happened.
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+use vrt_train::atomic::FileError;
+
+use crate::clock;
+use crate::graph::{RunError, RunOptions};
+use crate::progress::Display;
+use crate::run::{ExperimentError, Job, Workspace, describe};
+use crate::spec::{self, LoadError, Scale, Spec, suggest};
+use crate::stage::{Cancel, StageError};
+use crate::stages::Maker;
+use crate::store::Store;
+
+/// What a command's exit code means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done. Claims that do not hold are results, not errors.
+    Done = 0,
+    /// The command line cannot be read.
+    Usage = 2,
+    /// A spec or the paper's values cannot be used.
+    Spec = 3,
+    /// A stage failed.
+    Stage = 4,
+    /// The cache or the results cannot be read or written.
+    Storage = 5,
+    /// Interrupted; the same command continues.
+    Interrupted = 130,
+}
+
+/// The figures of the paper, reproduced: `cargo run -p experiments -- fig3`
+#[derive(Debug, Parser)]
+#[command(
+    name = "experiments",
+    version,
+    styles = STYLES,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = AFTER,
+)]
+struct Cli {
+    /// Where finished stages are kept [default: cache/ in the workspace]
+    #[arg(long, global = true, value_name = "DIR")]
+    cache: Option<PathBuf>,
+}
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const AFTER: &str = "\
+Examples:
+  cargo run -p experiments -- list                   what there is
+  cargo run -p experiments -- fig3 --scale smoke     a minute: does everything run?
+  cargo run -p experiments -- fig3                   laptop scale, into results/fig3/laptop/
+  cargo run -p experiments -- fig3 --dry-run         what is cached, what a run would cost
+  cargo run -p experiments -- show fig3              the last table again
+
+Ctrl-C stops at the next safe point; the same command continues from there.
+
+Exit codes:
+  0    done, whether the claims hold or not
+  2    the command line cannot be read
+  3    a spec or paper-values.toml cannot be used
+  4    a stage failed
+  5    the cache or the results cannot be read or written
+  130  interrupted; nothing finished is lost";
+
+/// Runs an experiment: builds what is not cached, writes results/<ID>/<SCALE>/, prints table and claims
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// How much is computed
+    #[arg(long, value_enum, default_value_t)]
+    scale: Scale,
+    /// Seeds 1..=N instead of the spec's [more seeds, narrower intervals]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=64))]
+    seeds: Option<u64>,
+    /// Threads; results do not depend on them [default: all processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    threads: Option<u16>,
+    /// Print the stages, what is cached, and an estimate of the time; run nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Forget the experiment's cached stages first
+    #[arg(long, conflicts_with = "dry_run")]
+    fresh: bool,
+}
+
+/// Prints the table an experiment wrote
+#[derive(Debug, Args)]
+struct ShowArgs {
+    /// The experiment
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Which of its results
+    #[arg(long, value_enum, default_value_t)]
+    scale: Scale,
+}
+
+/// Runs the command line `arguments` (without the program's name) in the workspace `root`.
+///
+/// Text for people goes to `out`, progress and errors to stderr.
+pub fn run(
+    root: &Path,
+    makers: &[(&str, Maker)],
+    arguments: impl IntoIterator<Item = OsString>,
+    cancel: &Cancel,
+    out: &mut dyn Write,
+) -> Exit {
+    let specs = match spec::list(&root.join("experiments/specs")) {
+        Ok(specs) => specs,
+        Err(error) => return fail(Exit::Storage, &error.to_string()),
+    };
+    let name = OsString::from("experiments");
+    let matches = match command(&specs).try_get_matches_from([name].into_iter().chain(arguments)) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help that cannot be printed has nobody to be printed for.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            };
+        }
+    };
+    let cache = matches.get_one::<PathBuf>("cache").cloned();
+    let workspace = Workspace {
+        root: root.to_owned(),
+        cache: cache.unwrap_or_else(|| root.join("cache")),
+    };
+    match act(&workspace, makers, &specs, &matches, cancel, out) {
+        Ok(()) => Exit::Done,
+        Err(Failure::Usage(message)) => fail(Exit::Usage, &message),
+        Err(Failure::Experiment(error)) => explain(&error),
+    }
+}
+
+enum Failure {
+    Usage(String),
+    Experiment(Box<ExperimentError>),
+}
+
+impl<E: Into<ExperimentError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Experiment(Box::new(error.into()))
+    }
+}
+
+/// Every spec is a subcommand, so that help lists them and a slip is answered with the nearest.
+fn command(specs: &[(String, PathBuf)]) -> Command {
+    let mut command = Cli::command()
+        .subcommand(Command::new("list").about("Lists the experiments"))
+        .subcommand(ShowArgs::augment_args(Command::new("show")))
+        .subcommand(
+            Command::new("clean").about("Removes every cached stage and checkpoint; results stay"),
+        );
+    for (id, path) in specs {
+        let about = title(path);
+        command = command.subcommand(RunArgs::augment_args(Command::new(id)).about(about));
+    }
+    command
+}
+
+fn title(path: &Path) -> String {
+    match Spec::load(path) {
+        Ok(spec) => spec.file.experiment.title,
+        Err(_) => "(its spec cannot be used: run it to see why)".to_owned(),
+    }
+}
+
+fn act(
+    workspace: &Workspace,
+    makers: &[(&str, Maker)],
+    specs: &[(String, PathBuf)],
+    matches: &ArgMatches,
+    cancel: &Cancel,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let store = Store::at(&workspace.cache);
+    match matches.subcommand() {
+        Some(("list", _)) => {
+            for (id, path) in specs {
+                say(out, &format!("{id:<12} {}", title(path)))?;
+            }
+        }
+        Some(("clean", _)) => {
+            let gone = store.clean()?;
+            let megabytes = gone.bytes as f64 / 1e6;
+            say(
+                out,
+                &format!("removed {} stages, {megabytes:.1} MB", gone.stages),
+            )?;
+        }
+        Some(("show", matches)) => show(workspace, specs, &parsed(matches)?, out)?,
+        Some((id, matches)) => {
+            let Some((_, path)) = specs.iter().find(|(known, _)| known == id) else {
+                return Err(Failure::Usage(unknown(id, specs)));
+            };
+            let arguments: RunArgs = parsed(matches)?;
+            let spec = Spec::load(path)?;
+            let job = Job::new(spec, makers, arguments.scale, arguments.seeds)?;
+            if arguments.dry_run {
+                return Ok(say(out, describe(&job.plan(&store)?).trim_end())?);
+            }
+            if arguments.fresh {
+                job.forget(&store)?;
+            }
+            let options = RunOptions {
+                threads: arguments
+                    .threads
+                    .map_or_else(clock::processors, usize::from),
+                cancel: cancel.clone(),
+                display: Display::stderr(),
+            };
+            let table = job.run(workspace, &store, &options)?;
+            say(out, table.trim_end())?;
+            let folder = workspace.results(id, arguments.scale);
+            let shown = folder.strip_prefix(&workspace.root).unwrap_or(&folder);
+            say(out, &format!("\nwritten to {}", shown.display()))?;
+        }
+        None => return Err(Failure::Usage("name an experiment, or `list`".to_owned())),
+    }
+    Ok(())
+}
+
+fn parsed<T: FromArgMatches>(matches: &ArgMatches) -> Result<T, Failure> {
+    T::from_arg_matches(matches).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+fn unknown(id: &str, specs: &[(String, PathBuf)]) -> String {
+    let known = specs.iter().map(|(known, _)| known.as_str());
+    format!("there is no experiment `{id}`; {}", suggest(id, known))
+}
+
+fn show(
+    workspace: &Workspace,
+    specs: &[(String, PathBuf)],
+    arguments: &ShowArgs,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let id = &arguments.id;
+    if !specs.iter().any(|(known, _)| known == id) {
+        return Err(Failure::Usage(unknown(id, specs)));
+    }
+    let path = workspace.results(id, arguments.scale).join("table.md");
+    if !path.exists() {
+        let scale = arguments.scale.name();
+        return Err(Failure::Usage(format!(
+            "`{id}` has no result at scale {scale} yet; run `cargo run -p experiments -- {id} --scale {scale}`"
+        )));
+    }
+    let text = fs::read_to_string(&path).map_err(FileError::at("read", path))?;
+    Ok(say(out, text.trim_end())?)
+}
+
+fn say(out: &mut dyn Write, text: &str) -> Result<(), FileError> {
+    match writeln!(out, "{text}") {
+        // Whoever reads through a pipe may stop reading.
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(FileError::at("write to", "the terminal")(e))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn fail(exit: Exit, message: &str) -> Exit {
+    eprintln!("error: {message}");
+    exit
+}
+
+fn explain(error: &ExperimentError) -> Exit {
+    if let ExperimentError::Spec(LoadError::Spec(spec)) = error {
+        eprint!("{}", draw(spec.as_ref(), std::io::stderr().is_terminal()));
+        return Exit::Spec;
+    }
+    fail(exit_of(error), &error.to_string())
+}
+
+/// The diagnostic with its line underlined.
+pub fn draw(error: &dyn Diagnostic, colours: bool) -> String {
+    let theme = if colours {
+        GraphicalTheme::unicode()
+    } else {
+        GraphicalTheme::unicode_nocolor()
+    };
+    let mut text = String::new();
+    // Writing into a String cannot fail.
+    let _ = GraphicalReportHandler::new_themed(theme)
+        .with_width(100)
+        .render_report(&mut text, error);
+    text
+}
+
+/// The exit code of an error.
+pub fn exit_of(error: &ExperimentError) -> Exit {
+    match error {
+        ExperimentError::Spec(LoadError::Spec(_)) | ExperimentError::Chain(_) => Exit::Spec,
+        ExperimentError::Spec(LoadError::File(_)) | ExperimentError::Storage(_) => Exit::Storage,
+        ExperimentError::Run(RunError::Interrupted { .. }) => Exit::Interrupted,
+        ExperimentError::Run(RunError::Storage(_)) => Exit::Storage,
+        ExperimentError::Run(RunError::Stage {
+            source: StageError::File(_),
+            ..
+        }) => Exit::Storage,
+        ExperimentError::Run(_)
+        | ExperimentError::Judgments { .. }
+        | ExperimentError::Stats(_)
+        | ExperimentError::Figure(_) => Exit::Stage,
+    }
+}
+
+/// The workspace: the nearest folder upwards that holds `experiments/specs`, else the one this program
+/// was built in.
+pub fn workspace_root() -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let here = env::current_dir().ok();
+    let above = here.as_deref().into_iter().flat_map(Path::ancestors);
+    let mut found = above.filter(|folder| folder.join("experiments/specs").is_dir());
+    found
+        .next()
+        .map_or_else(|| fs::canonicalize(&built).unwrap_or(built), Path::to_owned)
+}

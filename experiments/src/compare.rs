@@ -1,0 +1,287 @@
+//! In: a spec, the arms' judgments, the paper's numbers. Out: the report with its verdicts.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::paper::PaperFigure;
+use crate::spec::{Panel, Scale, Spec, SplitSpec, Statement};
+use crate::stats::{
+    Counts, Distribution, Interval, Metric, Part, Resamples, Runs, StatsError, counts,
+};
+
+/// What became of a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The whole interval is on the claim's side.
+    Holds,
+    /// The whole interval is on the other side.
+    DoesNotHold,
+    /// The interval crosses the line.
+    Undecided,
+}
+
+impl Verdict {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Verdict::Holds => "holds",
+            Verdict::DoesNotHold => "does not hold",
+            Verdict::Undecided => "undecided",
+        }
+    }
+
+    /// The verdict on "more than `margin`".
+    pub fn of(difference: Interval, margin: f64) -> Self {
+        if difference.low > margin {
+            Verdict::Holds
+        } else if difference.high < margin {
+            Verdict::DoesNotHold
+        } else {
+            Verdict::Undecided
+        }
+    }
+}
+
+/// The judgments of one arm.
+#[derive(Clone, Debug)]
+pub struct ArmRuns {
+    /// The arm's id.
+    pub id: String,
+    /// Its label.
+    pub label: String,
+    /// Its rows, one list a seed.
+    pub runs: Runs,
+    /// The rows of the second look, if the spec has one.
+    pub beside: Option<Runs>,
+}
+
+/// Everything an experiment says: `result.json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// The experiment's id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// How much was computed.
+    pub scale: Scale,
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    /// The code that computed it.
+    pub revision: String,
+    /// The splits, in order.
+    pub splits: Vec<SplitSpec>,
+    /// Held-out pairs by split, and `all`.
+    pub pairs: BTreeMap<String, usize>,
+    /// `tau` of always answering a tie, by split and `all`.
+    pub always_tie: BTreeMap<String, f64>,
+    /// Head of the second look's column.
+    pub beside: Option<String>,
+    /// The arms, in the spec's order.
+    pub arms: Vec<ArmReport>,
+    /// The panels.
+    pub panels: Vec<Panel>,
+    /// The claims with their verdicts.
+    pub claims: Vec<ClaimReport>,
+    /// Where the paper's numbers come from.
+    pub paper_source: String,
+    /// The paper's numbers; never ours.
+    pub paper: Option<PaperFigure>,
+    /// Remarks.
+    pub notes: Vec<String>,
+}
+
+/// One arm's numbers.
+#[derive(Clone, Debug, Serialize)]
+pub struct ArmReport {
+    /// Its id.
+    pub id: String,
+    /// Its label.
+    pub label: String,
+    /// By split, and `all`.
+    pub parts: BTreeMap<String, PartReport>,
+}
+
+/// One arm on one part of the pairs.
+#[derive(Clone, Debug, Serialize)]
+pub struct PartReport {
+    /// Every metric with its interval, in percent.
+    pub metrics: BTreeMap<Metric, Interval>,
+    /// The same of the second look.
+    pub beside: Option<BTreeMap<Metric, Interval>>,
+    /// What else was counted.
+    pub counts: Counts,
+}
+
+/// One claim.
+#[derive(Clone, Debug, Serialize)]
+pub struct ClaimReport {
+    /// Its id.
+    pub id: String,
+    /// In words.
+    pub text: String,
+    /// What is compared.
+    pub statement: Statement,
+    /// By which metric.
+    pub metric: Metric,
+    /// On which pairs.
+    pub split: String,
+    /// The split whose difference is taken off, if any.
+    pub than_split: Option<String>,
+    /// The paired difference, in points.
+    pub difference: Interval,
+    /// What became of it.
+    pub verdict: Verdict,
+    /// What the paper reports.
+    pub paper: Option<String>,
+}
+
+/// What a report is made from, beside the judgments.
+#[derive(Clone, Debug)]
+pub struct Setting<'a> {
+    /// The spec.
+    pub spec: &'a Spec,
+    /// The scale.
+    pub scale: Scale,
+    /// The seeds that ran.
+    pub seeds: &'a [u64],
+    /// The code's revision.
+    pub revision: &'a str,
+    /// Where the paper's numbers come from.
+    pub paper_source: &'a str,
+    /// The paper's numbers.
+    pub paper: Option<&'a PaperFigure>,
+}
+
+/// Computes every number and verdict.
+///
+/// # Errors
+/// [`StatsError`] when arms judged different pairs or a split is empty.
+pub fn report(setting: &Setting<'_>, arms: &[ArmRuns]) -> Result<Report, StatsError> {
+    let file = &setting.spec.file;
+    let Some(first) = arms.first() else {
+        return Err(StatsError::Empty {
+            run: setting.spec.id().to_owned(),
+            split: "all".to_owned(),
+        });
+    };
+    let resamples = Resamples::draw(&first.id, &first.runs)?;
+    let parts: Vec<&str> = file
+        .splits
+        .iter()
+        .map(|split| split.id.as_str())
+        .chain(["all"])
+        .collect();
+    let mut measured: BTreeMap<(&str, &str, Metric), Distribution> = BTreeMap::new();
+    let mut arm_reports = Vec::new();
+    for arm in arms {
+        let mut by_part = BTreeMap::new();
+        for &name in &parts {
+            let part = Part::named(name);
+            let mut metrics = BTreeMap::new();
+            let mut beside = arm.beside.as_ref().map(|_| BTreeMap::new());
+            for metric in Metric::ALL {
+                let ours = resamples.measure(&arm.id, &arm.runs, part, metric)?;
+                metrics.insert(metric, ours.interval());
+                measured.insert((&arm.id, name, metric), ours);
+                if let (Some(runs), Some(beside)) = (&arm.beside, &mut beside) {
+                    let second = resamples.measure(&arm.id, runs, part, metric)?;
+                    beside.insert(metric, second.interval());
+                }
+            }
+            by_part.insert(
+                name.to_owned(),
+                PartReport {
+                    metrics,
+                    beside,
+                    counts: counts(&arm.runs, part),
+                },
+            );
+        }
+        arm_reports.push(ArmReport {
+            id: arm.id.clone(),
+            label: arm.label.clone(),
+            parts: by_part,
+        });
+    }
+    let mut claims = Vec::new();
+    for claim in &file.claims {
+        // The spec was checked: a statement that cannot be read does not come this far.
+        let Ok(statement) = Statement::parse(&claim.statement) else {
+            continue;
+        };
+        let gain = |split: &str| {
+            let of = |arm: &str| {
+                measured
+                    .iter()
+                    .find(|(key, _)| **key == (arm, split, claim.metric))
+            };
+            let (better, worse) = (of(&statement.better), of(&statement.worse));
+            better
+                .zip(worse)
+                .map(|(b, w)| b.1.minus(w.1))
+                .ok_or_else(|| StatsError::Empty {
+                    run: claim.statement.clone(),
+                    split: split.to_owned(),
+                })
+        };
+        let mut difference = gain(&claim.split)?;
+        if let Some(than) = &claim.than_split {
+            difference = difference.minus(&gain(than)?);
+        }
+        let difference = difference.interval();
+        claims.push(ClaimReport {
+            id: claim.id.clone(),
+            text: claim.text.clone(),
+            verdict: Verdict::of(difference, statement.margin),
+            statement,
+            metric: claim.metric,
+            split: claim.split.clone(),
+            than_split: claim.than_split.clone(),
+            difference,
+            paper: claim.paper.clone(),
+        });
+    }
+    Ok(Report {
+        id: setting.spec.id().to_owned(),
+        title: file.experiment.title.clone(),
+        scale: setting.scale,
+        seeds: setting.seeds.to_vec(),
+        revision: setting.revision.to_owned(),
+        splits: file.splits.clone(),
+        pairs: parts
+            .iter()
+            .map(|name| ((*name).to_owned(), resamples.pairs(Part::named(name))))
+            .collect(),
+        always_tie: parts
+            .iter()
+            .map(|name| ((*name).to_owned(), resamples.always_tie(Part::named(name))))
+            .collect(),
+        beside: file.beside.as_ref().map(|beside| beside.label.clone()),
+        arms: arm_reports,
+        panels: file.panels.clone(),
+        claims,
+        paper_source: setting.paper_source.to_owned(),
+        paper: setting.paper.cloned(),
+        notes: file.experiment.notes.clone(),
+    })
+}
+
+impl Report {
+    /// The arm with this id.
+    pub fn arm(&self, id: &str) -> Option<&ArmReport> {
+        self.arms.iter().find(|arm| arm.id == id)
+    }
+
+    /// The paper's value for an arm, a split and a metric, if the paper has one.
+    pub fn paper_value(
+        &self,
+        arm: &str,
+        split: &SplitSpec,
+        metric: Metric,
+    ) -> Option<(f64, crate::paper::Status)> {
+        let paper = self.paper.as_ref().filter(|p| p.metric == metric)?;
+        paper.value(arm, split.paper.as_deref()?)
+    }
+}

@@ -1,0 +1,111 @@
+//! In: `paper-values.toml`. Out: what the paper reports, always labelled as the paper's.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use vrt_train::atomic::FileError;
+
+use crate::spec::{LoadError, Text};
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+pub struct PaperValues {
+    /// Which paper.
+    pub source: String,
+    /// Its numbers by experiment id.
+    #[serde(flatten)]
+    pub experiments: BTreeMap<String, PaperFigure>,
+}
+
+/// The paper's numbers for one experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaperFigure {
+    /// Where they stand and what they measure.
+    pub what: String,
+    /// The metric, as in specs.
+    pub metric: crate::stats::Metric,
+    /// The columns.
+    pub benchmarks: Vec<String>,
+    /// One list of values an arm, one value a benchmark.
+    #[serde(default)]
+    pub arms: BTreeMap<String, PaperArm>,
+    /// Numbers that are printed, but not attributable to an arm.
+    #[serde(default)]
+    pub unresolved: Vec<Unresolved>,
+}
+
+/// The paper's numbers for one arm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaperArm {
+    /// One value a benchmark, in percent.
+    pub values: Vec<f64>,
+    /// How sure the attribution is.
+    pub status: Status,
+    /// A remark.
+    #[serde(default)]
+    pub note: Option<String>,
+}
+
+/// How sure it is that a number belongs to an arm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Stated in the paper.
+    Stated,
+    /// Which bar the number belongs to is inferred.
+    Inferred,
+}
+
+/// Numbers of several arms that cannot be told apart.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unresolved {
+    /// The arms.
+    pub arms: Vec<String>,
+    /// All their values.
+    pub values: Vec<f64>,
+}
+
+impl PaperValues {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// [`LoadError`] with the offending line.
+    pub fn load(path: &Path) -> Result<Self, LoadError> {
+        let text = fs::read_to_string(path).map_err(FileError::at("read", path))?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let at = Text {
+            name: &name,
+            text: &text,
+        };
+        let values: Self = toml::from_str(&text).map_err(|e| at.toml(&e))?;
+        for (id, figure) in &values.experiments {
+            for (arm, paper) in &figure.arms {
+                if paper.values.len() != figure.benchmarks.len() {
+                    return Err(at
+                        .error(
+                            None,
+                            format!("`{id}.arms.{arm}` needs one value a benchmark"),
+                            "",
+                            Some(format!("the benchmarks are {:?}", figure.benchmarks)),
+                        )
+                        .into());
+                }
+            }
+        }
+        Ok(values)
+    }
+}
+
+impl PaperFigure {
+    /// The paper's value of an arm on a benchmark, if it is known.
+    pub fn value(&self, arm: &str, benchmark: &str) -> Option<(f64, Status)> {
+        let column = self.benchmarks.iter().position(|name| name == benchmark)?;
+        let arm = self.arms.get(arm)?;
+        Some((*arm.values.get(column)?, arm.status))
+    }
+}

@@ -1,0 +1,5 @@
+//! In: a report. Out: what people look at.
+
+pub mod figure;
+mod fonts;
+pub mod table;

@@ -1,0 +1,217 @@
+//! In: a report. Out: `table.md`, which is also what the terminal shows.
+
+use std::fmt::Write;
+
+use crate::compare::{ArmReport, Report};
+use crate::paper::Status;
+use crate::spec::{Panel, SplitSpec};
+use crate::stats::{Interval, Metric};
+
+/// The report as Markdown: one table a panel, then the claims.
+pub fn table(report: &Report) -> String {
+    let mut out = format!("# {}\n\n{}\n", report.title, summary(report));
+    for panel in &report.panels {
+        panel_table(report, panel, &mut out);
+    }
+    if report.panels.is_empty() {
+        let all = Panel {
+            id: report.id.clone(),
+            title: "All arms".to_owned(),
+            arms: report.arms.iter().map(|arm| arm.id.clone()).collect(),
+            metric: Metric::Tau,
+        };
+        panel_table(report, &all, &mut out);
+    }
+    claims(report, &mut out);
+    notes(report, &mut out);
+    out
+}
+
+/// Scale, pairs, seeds and revision in one line.
+pub fn summary(report: &Report) -> String {
+    let pairs = report.pairs.get("all").copied().unwrap_or(0);
+    let seeds: Vec<String> = report.seeds.iter().map(u64::to_string).collect();
+    format!(
+        "scale {} · {pairs} held-out pairs · seed{} {} · 95 % paired bootstrap intervals · revision {}",
+        report.scale.name(),
+        if seeds.len() == 1 { "" } else { "s" },
+        seeds.join(", "),
+        report.revision,
+    )
+}
+
+fn panel_table(report: &Report, panel: &Panel, out: &mut String) {
+    let beside = report.beside.as_deref();
+    let metric = panel.metric;
+    let mut rows = vec![vec![
+        "arm".to_owned(),
+        "split".to_owned(),
+        "paper".to_owned(),
+        format!("ours ({})", report.scale.name()),
+        "difference".to_owned(),
+    ]];
+    rows[0].extend(beside.map(str::to_owned));
+    rows[0].extend(["all four", "calls", "no answer"].map(str::to_owned));
+    for arm in panel.arms.iter().filter_map(|id| report.arm(id)) {
+        for split in &report.splits {
+            rows.push(row(report, arm, Some(split), metric));
+        }
+        rows.push(row(report, arm, None, metric));
+    }
+    // Writing into a String cannot fail.
+    let _ = writeln!(out, "\n## {} ({} %)\n", panel.title, metric.name());
+    write_table(&rows, out);
+}
+
+fn row(report: &Report, arm: &ArmReport, split: Option<&SplitSpec>, metric: Metric) -> Vec<String> {
+    let name = split.map_or("all", |split| split.id.as_str());
+    let first = split.is_some() && report.splits.first() == split;
+    let paper = split.and_then(|split| report.paper_value(&arm.id, split, metric));
+    let part = &arm.parts[name];
+    let ours = part.metrics[&metric];
+    let mut cells = vec![
+        if first {
+            arm.label.clone()
+        } else {
+            String::new()
+        },
+        name.to_owned(),
+        match paper {
+            Some((value, Status::Stated)) => format!("{value:.1}"),
+            Some((value, Status::Inferred)) => format!("{value:.1} [I]"),
+            None => "–".to_owned(),
+        },
+        plus_minus(ours),
+        paper.map_or("–".to_owned(), |(value, _)| signed(ours.value - value)),
+    ];
+    if report.beside.is_some() {
+        let second = part.beside.as_ref().map(|metrics| metrics[&metric]);
+        cells.push(second.map_or("–".to_owned(), plus_minus));
+    }
+    cells.push(plus_minus(part.metrics[&Metric::All4]));
+    cells.push(format!("{:.2}", part.counts.calls));
+    cells.push(part.counts.no_answer.to_string());
+    cells
+}
+
+fn plus_minus(interval: Interval) -> String {
+    format!("{:.1} ± {:.1}", interval.value, interval.half_width())
+}
+
+/// With a sign, and never `-0.0`.
+fn signed(value: f64) -> String {
+    let text = format!("{value:+.1}");
+    if text == "-0.0" {
+        "+0.0".to_owned()
+    } else {
+        text
+    }
+}
+
+fn claims(report: &Report, out: &mut String) {
+    if report.claims.is_empty() {
+        return;
+    }
+    let mut rows = vec![
+        [
+            "claim",
+            "verdict",
+            "difference (95 %)",
+            "statement",
+            "metric",
+            "pairs",
+            "paper",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+    ];
+    for claim in &report.claims {
+        let statement = &claim.statement;
+        let margin = if statement.margin > 0.0 {
+            format!(" + {}", statement.margin)
+        } else {
+            String::new()
+        };
+        rows.push(vec![
+            claim.text.clone(),
+            claim.verdict.words().to_owned(),
+            format!(
+                "{} [{}, {}]",
+                signed(claim.difference.value),
+                signed(claim.difference.low),
+                signed(claim.difference.high)
+            ),
+            format!("{} > {}{margin}", statement.better, statement.worse),
+            claim.metric.name().to_owned(),
+            match &claim.than_split {
+                Some(than) => format!("{} more than {than}", claim.split),
+                None => claim.split.clone(),
+            },
+            claim.paper.clone().unwrap_or_else(|| "–".to_owned()),
+        ]);
+    }
+    let _ = writeln!(out, "\n## Claims\n");
+    write_table(&rows, out);
+}
+
+fn notes(report: &Report, out: &mut String) {
+    let ties: Vec<String> = report
+        .splits
+        .iter()
+        .map(|split| split.id.as_str())
+        .chain(["all"])
+        .filter_map(|name| Some(format!("{name} {:.1}", report.always_tie.get(name)?)))
+        .collect();
+    let _ = writeln!(
+        out,
+        "\n## Notes\n\n- Always answering a tie scores tau: {}.\n- tau: overall judgments right, of all \
+         pairs; diff: of pairs that are no tie; all four: every judgment right. No answer is wrong.",
+        ties.join(", ")
+    );
+    if let Some(paper) = &report.paper {
+        let place = |split: &SplitSpec| Some(format!("{} for {}", split.id, split.paper.as_ref()?));
+        let places: Vec<String> = report.splits.iter().filter_map(place).collect();
+        let _ = writeln!(
+            out,
+            "- paper: {}, {}; [I]: which bar the number belongs to is inferred. Splits stand in the \
+             places of benchmarks ({}); they are other data.",
+            report.paper_source,
+            paper.what,
+            places.join(", ")
+        );
+        for unresolved in &paper.unresolved {
+            let values: Vec<String> = unresolved.values.iter().map(f64::to_string).collect();
+            let _ = writeln!(
+                out,
+                "- paper: {} share the values {}; which is which is unresolved.",
+                unresolved.arms.join(" and "),
+                values.join(", ")
+            );
+        }
+    }
+    for note in &report.notes {
+        let _ = writeln!(out, "- {note}");
+    }
+}
+
+/// Pads cells, so that the source reads as a table too.
+fn write_table(rows: &[Vec<String>], out: &mut String) {
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    for (i, row) in rows.iter().enumerate() {
+        for (cell, &width) in row.iter().zip(&widths) {
+            let _ = write!(out, "| {cell:<width$} ");
+        }
+        let _ = writeln!(out, "|");
+        if i == 0 {
+            for &width in &widths {
+                let _ = write!(out, "|{}", "-".repeat(width + 2));
+            }
+            let _ = writeln!(out, "|");
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! In: a spec, a scale, seeds. Out: `results/<id>/<scale>/`.
+//!
+//! Spec → graph of stages → judgments → report → files. Every arm and seed is a chain of stages; chains
+//! share what they have in common.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use vrt_train::atomic::{self, FileError};
+
+use crate::compare::{ArmRuns, Report, Setting, report};
+use crate::graph::{Fate, Graph, Planned, RunError, RunOptions};
+use crate::paper::PaperValues;
+use crate::provenance::{Revision, provenance};
+use crate::render::{figure, table};
+use crate::spec::{Kind, LoadError, ResolvedArm, Scale, Spec};
+use crate::stage::StageId;
+use crate::stages::params::ArmParams;
+use crate::stages::{ChainError, Maker, chain};
+use crate::stats::{Row, StatsError};
+use crate::store::Store;
+
+/// The file in which the last stage of a chain leaves one [`Row`] a line.
+pub const JUDGMENTS: &str = "judgments.jsonl";
+
+/// The folders of a workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workspace {
+    /// Its root.
+    pub root: PathBuf,
+    /// Where stages are kept.
+    pub cache: PathBuf,
+}
+
+impl Workspace {
+    /// The specs.
+    pub fn specs(&self) -> PathBuf {
+        self.root.join("experiments/specs")
+    }
+
+    /// The paper's numbers.
+    pub fn paper_values(&self) -> PathBuf {
+        self.root.join("experiments/paper-values.toml")
+    }
+
+    /// What an experiment wrote at a scale.
+    pub fn results(&self, id: &str, scale: Scale) -> PathBuf {
+        self.root.join("results").join(id).join(scale.name())
+    }
+}
+
+/// Why an experiment has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ExperimentError {
+    /// Its spec cannot be used.
+    #[error(transparent)]
+    Spec(#[from] LoadError),
+    /// An arm could not become stages.
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    /// A stage failed, or the run was interrupted.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A file could not be read or written.
+    #[error(transparent)]
+    Storage(#[from] FileError),
+    /// A stage's judgments are no judgments.
+    #[error("line {line} of `{}` is no judgment: {source}; run again with --fresh", path.display())]
+    Judgments {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The judgments cannot be compared.
+    #[error(transparent)]
+    Stats(#[from] StatsError),
+    /// The figure could not be drawn.
+    #[error(transparent)]
+    Figure(#[from] figure::FigureError),
+}
+
+/// An experiment at a scale, as stages.
+pub struct Job {
+    spec: Spec,
+    scale: Scale,
+    seeds: Vec<u64>,
+    graph: Graph,
+    runs: Vec<ArmStages>,
+}
+
+/// The last stages of an arm, one a seed.
+struct ArmStages {
+    arm: ResolvedArm,
+    first: Vec<StageId>,
+    beside: Vec<StageId>,
+}
+
+impl Job {
+    /// Plans a spec at a scale; `seeds` replaces the number of the spec's seeds.
+    ///
+    /// # Errors
+    /// [`ExperimentError`] when the spec names stages that `makers` does not have.
+    pub fn new(
+        spec: Spec,
+        makers: &[(&str, Maker)],
+        scale: Scale,
+        seeds: Option<u64>,
+    ) -> Result<Self, ExperimentError> {
+        let seeds = match seeds {
+            Some(count) => (1..=count).collect(),
+            None => spec.seeds(scale).map_err(LoadError::from)?,
+        };
+        let mut graph = Graph::default();
+        let mut runs = Vec::new();
+        for arm in spec.arms(scale).map_err(LoadError::from)? {
+            let names: Vec<&str> = arm.chain.iter().map(String::as_str).collect();
+            let mut each = |params: &ArmParams| -> Result<Vec<StageId>, ChainError> {
+                let one = |&seed: &u64| chain(makers, &names, &mut graph, params, seed);
+                seeds.iter().map(one).collect()
+            };
+            let first = each(&arm.params)?;
+            let beside = arm.beside.as_ref().map(&mut each).transpose()?;
+            runs.push(ArmStages {
+                arm,
+                first,
+                beside: beside.unwrap_or_default(),
+            });
+        }
+        Ok(Self {
+            spec,
+            scale,
+            seeds,
+            graph,
+            runs,
+        })
+    }
+
+    fn targets(&self) -> Vec<StageId> {
+        let both = |run: &ArmStages| [run.first.clone(), run.beside.clone()].concat();
+        self.runs.iter().flat_map(both).collect()
+    }
+
+    /// What a run would do. Changes nothing.
+    ///
+    /// # Errors
+    /// [`RunError`] when the cache cannot be read.
+    pub fn plan(&self, store: &Store) -> Result<Vec<Planned>, RunError> {
+        self.graph.plan(store, &self.targets())
+    }
+
+    /// Forgets every stage of the experiment, so that it runs from nothing.
+    ///
+    /// # Errors
+    /// [`FileError`] when an entry cannot be removed.
+    pub fn forget(&self, store: &Store) -> Result<(), FileError> {
+        for stage in self.graph.stages() {
+            store.forget(stage.kind(), stage.id())?;
+        }
+        Ok(())
+    }
+
+    /// Builds what is missing and writes the results; the table's text.
+    ///
+    /// # Errors
+    /// [`ExperimentError`]; whatever was finished stays cached, old results stay as they were.
+    pub fn run(
+        &self,
+        workspace: &Workspace,
+        store: &Store,
+        options: &RunOptions,
+    ) -> Result<String, ExperimentError> {
+        let records = self.graph.run(store, &self.targets(), options)?;
+        let mut arms = Vec::new();
+        let mut runs = BTreeMap::new();
+        for run in &self.runs {
+            let read = |ids: &[StageId]| -> Result<Vec<Vec<Row>>, ExperimentError> {
+                ids.iter().map(|&id| self.judgments(store, id)).collect()
+            };
+            for (seed, id) in self.seeds.iter().zip(&run.first) {
+                runs.insert(format!("{}/{seed}", run.arm.id), *id);
+            }
+            for (seed, id) in self.seeds.iter().zip(&run.beside) {
+                runs.insert(format!("{}/{seed}/beside", run.arm.id), *id);
+            }
+            let beside = read(&run.beside)?;
+            arms.push(ArmRuns {
+                id: run.arm.id.clone(),
+                label: run.arm.label.clone(),
+                runs: read(&run.first)?,
+                beside: (!beside.is_empty()).then_some(beside),
+            });
+        }
+        let paper = PaperValues::load(&workspace.paper_values())?;
+        let setting = Setting {
+            spec: &self.spec,
+            scale: self.scale,
+            seeds: &self.seeds,
+            revision: &Revision::of(&workspace.root).short(),
+            paper_source: &paper.source,
+            paper: paper.experiments.get(self.spec.id()),
+        };
+        let report = report(&setting, &arms)?;
+        let lineage = self.graph.lineage(&self.targets());
+        let birth = provenance(
+            &workspace.root,
+            &self.spec,
+            self.scale,
+            &self.seeds,
+            runs,
+            lineage,
+            &records,
+        )?;
+        let folder = workspace.results(self.spec.id(), self.scale);
+        let text = write_results(&folder, self.spec.file.experiment.kind, &report)?;
+        write_json(&folder.join("provenance.json"), &birth)?;
+        Ok(text)
+    }
+
+    fn judgments(&self, store: &Store, id: StageId) -> Result<Vec<Row>, ExperimentError> {
+        let stage = self.graph.get(id).ok_or(RunError::Unknown(id))?;
+        let path = store.entry(stage.kind(), id).join(JUDGMENTS);
+        let text = fs::read_to_string(&path).map_err(FileError::at("read", &path))?;
+        let row = |(i, line): (usize, &str)| {
+            serde_json::from_str(line).map_err(|source| ExperimentError::Judgments {
+                path: path.clone(),
+                line: i + 1,
+                source,
+            })
+        };
+        text.lines().enumerate().map(row).collect()
+    }
+}
+
+/// Writes the report's files; the table's text.
+fn write_results(folder: &Path, kind: Kind, report: &Report) -> Result<String, ExperimentError> {
+    let text = table::table(report);
+    if kind == Kind::Figure {
+        let svg = figure::svg(report)?;
+        atomic::write(&folder.join("figure.png"), &figure::png(&svg)?)?;
+        atomic::write(&folder.join("figure.svg"), svg.as_bytes())?;
+    }
+    write_json(&folder.join("result.json"), report)?;
+    atomic::write(&folder.join("table.md"), text.as_bytes())?;
+    Ok(text)
+}
+
+fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), FileError> {
+    let mut text =
+        serde_json::to_vec_pretty(value).map_err(|e| FileError::at("write", path)(e.into()))?;
+    text.push(b'\n');
+    atomic::write(path, &text)
+}
+
+/// The plan for people: what is cached, what would be built, how long it takes.
+pub fn describe(plan: &[Planned]) -> String {
+    let mut out = String::new();
+    for planned in plan {
+        let inputs: Vec<String> = planned
+            .inputs
+            .iter()
+            .map(|id| id.short()[..8].to_owned())
+            .collect();
+        let fate = match &planned.fate {
+            Fate::Cached => "cached".to_owned(),
+            Fate::NotNeeded => "not needed".to_owned(),
+            Fate::Build => format!("build   {:>8}", duration(planned.seconds)),
+            Fate::Rebuild(why) => format!("rebuild {:>8}  ({why})", duration(planned.seconds)),
+        };
+        // Writing into a String cannot fail.
+        let _ = writeln!(
+            out,
+            "{}  {:<48}  {:<20}  {fate}",
+            &planned.id.short()[..8],
+            planned.title,
+            if inputs.is_empty() {
+                String::new()
+            } else {
+                format!("← {}", inputs.join(" "))
+            },
+        );
+    }
+    let builds = plan.iter().filter(|planned| planned.seconds > 0.0);
+    let cached = plan
+        .iter()
+        .filter(|planned| planned.fate == Fate::Cached)
+        .count();
+    let _ = writeln!(
+        out,
+        "\n{} stages: {cached} cached, {} to build, about {}",
+        plan.len(),
+        builds.clone().count(),
+        duration(builds.map(|planned| planned.seconds).sum())
+    );
+    out
+}
+
+fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        0..=99 => format!("{whole} s"),
+        100..=5999 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
