@@ -1,4 +1,4 @@
-use vrt_core::reward::{accuracy, cot_gain, exploration, format};
+use vrt_core::reward::{RewardTerm, accuracy, cot_gain, exploration, format};
 
 vrt_core::objective! {
     /// A weight that is 0 where nothing overrides it.

@@ -11,4 +11,8 @@ async fn glance<T>(
     Outcome { frames: vec![frame] }
 }
 
+pub fn unused(_: &mut Workspace<'_>, _: FrameIndex) -> OpResult {
+    Ok(Outcome { frames: vec![] })
+}
+
 fn main() {}

@@ -7,4 +7,8 @@ fn glance() -> OpResult {
     Ok(Outcome { frames: vec![] })
 }
 
+pub fn unused(_: &mut Workspace<'_>, _: FrameIndex) -> OpResult {
+    Ok(Outcome { frames: vec![] })
+}
+
 fn main() {}
