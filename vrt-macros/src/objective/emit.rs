@@ -162,7 +162,6 @@ fn behaviour(objective: &Objective<'_>) -> TokenStream {
         ..
     } = objective;
     let text = name.to_string();
-    let fields: Vec<&Ident> = terms.iter().map(|term| &term.field).collect();
     let names: Vec<TokenStream> = terms.iter().map(term_name).collect();
     let factors = terms.iter().map(|term| factor(term, &quote!(tied)));
     let scores = terms
