@@ -6,6 +6,8 @@ use proc_macro::TokenStream;
 
 mod diagnostics;
 mod docs;
+#[cfg(test)]
+mod expansions;
 mod function;
 mod number;
 mod objective;

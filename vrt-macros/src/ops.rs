@@ -1,10 +1,11 @@
 //! In: the list of an `ops!`. Out: one enum of typed calls with static dispatch.
 
-use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
 use syn::{Attribute, Path, Token, Visibility, bracketed};
 
 use crate::diagnostics::Errors;
@@ -91,22 +92,25 @@ fn emit(set: &Set, ops: &[(&Path, &Ident)]) -> TokenStream {
     let attrs = attrs.iter().filter(|attr| docs::is_doc(attr));
     let variants = ops.iter().map(|(path, op)| {
         let doc = format!("A call of `{op}`.");
-        quote!(#[doc = #doc] #op(<#path as ::vrt_core::op::VisualOp>::Args))
+        let args = quote_spanned!(path.span()=> <#path as ::vrt_core::op::VisualOp>::Args);
+        quote!(#[doc = #doc] #op(#args))
     });
+    let idents: Vec<&Ident> = ops.iter().map(|(_, op)| *op).collect();
     let names: Vec<TokenStream> = ops
         .iter()
-        .map(|(path, _)| quote!(<#path as ::vrt_core::op::VisualOp>::NAME))
+        .map(|(path, _)| quote_spanned!(path.span()=> <#path as ::vrt_core::op::VisualOp>::NAME))
         .collect();
     let specs = ops
         .iter()
-        .map(|(path, _)| quote!(<#path as ::vrt_core::op::VisualOp>::spec(limits)));
+        .map(|(path, _)| method(path, "spec", &quote!(limits)));
     let grammars = ops
         .iter()
-        .map(|(path, _)| quote!(<#path as ::vrt_core::op::VisualOp>::grammar()));
+        .map(|(path, _)| method(path, "grammar", &quote!()));
     let parses = ops.iter().zip(&names).map(|((path, op), known)| {
+        let call = method(path, "parse", &quote!(arguments, limits));
         quote! {
             if name == #known {
-                return match <#path as ::vrt_core::op::VisualOp>::parse(arguments, limits) {
+                return match #call {
                     ::core::result::Result::Ok(args) => ::core::result::Result::Ok(Self::#op(args)),
                     ::core::result::Result::Err(error) => ::core::result::Result::Err(
                         ::vrt_core::op::OpError::Arguments { tool: #known, error },
@@ -116,16 +120,44 @@ fn emit(set: &Set, ops: &[(&Path, &Ident)]) -> TokenStream {
         }
     });
     let runs = ops.iter().map(|(path, op)| {
-        quote!(Self::#op(args) => <#path as ::vrt_core::op::VisualOp>::run(view, args))
+        let call = method(path, "run", &quote!(view, args));
+        quote!(Self::#op(args) => #call)
     });
     let renders = ops.iter().map(|(path, op)| {
-        quote!(Self::#op(ref args) => <#path as ::vrt_core::op::VisualOp>::render(args))
+        let call = method(path, "render", &quote!(args));
+        quote!(Self::#op(ref args) => #call)
     });
     quote! {
         #(#attrs)*
-        #[derive(Clone, Debug, PartialEq)]
         #[allow(non_camel_case_types)]
         #vis enum #name { #(#variants,)* }
+
+        // Written out, because each derive would report a wrong operation once more.
+        impl ::core::clone::Clone for #name {
+            fn clone(&self) -> Self {
+                match *self {
+                    #(Self::#idents(ref args) => Self::#idents(::core::clone::Clone::clone(args)),)*
+                }
+            }
+        }
+
+        impl ::core::cmp::PartialEq for #name {
+            fn eq(&self, other: &Self) -> bool {
+                match (self, other) {
+                    #((Self::#idents(a), Self::#idents(b)) => ::core::cmp::PartialEq::eq(a, b),)*
+                    #[allow(unreachable_patterns)]
+                    _ => false,
+                }
+            }
+        }
+
+        impl ::core::fmt::Debug for #name {
+            fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                match *self {
+                    #(Self::#idents(ref args) => ::core::fmt::Debug::fmt(args, f),)*
+                }
+            }
+        }
 
         #[allow(unused_variables)]
         impl ::vrt_core::op::OpSet for #name {
@@ -157,4 +189,11 @@ fn emit(set: &Set, ops: &[(&Path, &Ident)]) -> TokenStream {
             }
         }
     }
+}
+
+/// A call of an operation's function; every token stands at the operation, so that its misuse is one error.
+fn method(path: &Path, name: &str, arguments: &TokenStream) -> TokenStream {
+    let at = path.span().resolved_at(Span::call_site());
+    let name = format_ident!("{name}", span = at);
+    quote_spanned!(at=> <#path as ::vrt_core::op::VisualOp>::#name(#arguments))
 }

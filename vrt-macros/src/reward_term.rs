@@ -343,26 +343,30 @@ fn value(expr: &Expr, params: &[Param], errors: &mut Errors) -> Option<f64> {
     }
 }
 
-/// The same expression with every number written as an `f64`.
-fn floating(expr: &Expr) -> TokenStream {
+/// The same expression with every number written as an `f64`, and every parameter as a field.
+fn floating(expr: &Expr, of: &TokenStream) -> TokenStream {
     match expr {
         Expr::Lit(_) => {
             let value = number::literal(expr).unwrap_or_default();
             quote!(#value)
         }
         Expr::Paren(inner) => {
-            let inner = floating(&inner.expr);
+            let inner = floating(&inner.expr, of);
             quote!((#inner))
         }
         Expr::Unary(unary) => {
-            let inner = floating(&unary.expr);
+            let inner = floating(&unary.expr, of);
             quote!(-#inner)
         }
         Expr::Binary(binary) => {
-            let (left, op, right) = (floating(&binary.left), &binary.op, floating(&binary.right));
+            let (left, op, right) = (
+                floating(&binary.left, of),
+                &binary.op,
+                floating(&binary.right, of),
+            );
             quote!(#left #op #right)
         }
-        name => quote!(self.#name),
+        name => quote!(#of.#name),
     }
 }
 
@@ -386,10 +390,12 @@ fn emit(term: &Term) -> TokenStream {
     let defaults: Vec<f64> = params.iter().map(|param| param.default).collect();
     let lows = params.iter().map(|param| param.low);
     let highs = params.iter().map(|param| param.high);
-    let (low, high) = match range {
-        Some((low, high)) => (floating(low), floating(high)),
+    let ends = |of: TokenStream| match range {
+        Some((low, high)) => (floating(low, &of), floating(high, &of)),
         None => (quote!(0.0), quote!(0.0)),
     };
+    let (low, high) = ends(quote!(self));
+    let (declared_low, declared_high) = ends(quote!(Self::DEFAULT));
     let (scope, group_arg) = if *group {
         (quote!(Group), quote!(, group))
     } else {
@@ -411,19 +417,9 @@ fn emit(term: &Term) -> TokenStream {
         #[allow(non_camel_case_types)]
         #vis struct #name { #(#declared,)* }
 
-        impl #name {
-            /// The parameters as they were declared.
-            pub const DEFAULT: Self = Self { #(#fields: #defaults,)* };
-
-            /// The values that the term can take with these parameters.
-            pub const fn range(&self) -> ::vrt_core::reward::Interval {
-                ::vrt_core::reward::Interval::new(#low, #high)
-            }
-        }
-
         impl ::core::default::Default for #name {
             fn default() -> Self {
-                Self::DEFAULT
+                <Self as ::vrt_core::reward::RewardTerm>::DEFAULT
             }
         }
 
@@ -440,8 +436,12 @@ fn emit(term: &Term) -> TokenStream {
                 },)*
             ];
 
+            const DEFAULT: Self = Self { #(#fields: #defaults,)* };
+            const RANGE: ::vrt_core::reward::Interval =
+                ::vrt_core::reward::Interval::new(#declared_low, #declared_high);
+
             fn interval(&self) -> ::vrt_core::reward::Interval {
-                self.range()
+                ::vrt_core::reward::Interval::new(#low, #high)
             }
 
             fn values(&self) -> ::std::vec::Vec<f64> {
@@ -464,7 +464,7 @@ fn fallback(item: &ItemFn) -> TokenStream {
     let vis = &item.vis;
     let name = &item.sig.ident;
     quote! {
-        #[allow(dead_code)]
+        #[allow(dead_code, unused_variables)]
         #item
 
         #[derive(
@@ -479,23 +479,18 @@ fn fallback(item: &ItemFn) -> TokenStream {
         #[allow(non_camel_case_types, dead_code)]
         #vis struct #name {}
 
-        #[allow(dead_code)]
-        impl #name {
-            pub const DEFAULT: Self = Self {};
-
-            pub const fn range(&self) -> ::vrt_core::reward::Interval {
-                ::vrt_core::reward::Interval::new(-1e-9, 1e-9)
-            }
-        }
-
         impl ::vrt_core::reward::RewardTerm for #name {
             const NAME: &'static str = "";
             const DOC: &'static str = "";
             const SCOPE: ::vrt_core::reward::Scope = ::vrt_core::reward::Scope::Sample;
             const PARAMS: &'static [::vrt_core::reward::ParamSpec] = &[];
+            const DEFAULT: Self = Self {};
+            // Neither zero nor large: no check of an objective speaks up about a refused term.
+            const RANGE: ::vrt_core::reward::Interval =
+                ::vrt_core::reward::Interval::new(-1e-9, 1e-9);
 
             fn interval(&self) -> ::vrt_core::reward::Interval {
-                self.range()
+                Self::RANGE
             }
 
             fn values(&self) -> ::std::vec::Vec<f64> {

@@ -1,6 +1,6 @@
 //! In: a function under `#[visual_op]`. Out: the function, its typed arguments, and its `VisualOp` impl.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned;
@@ -85,10 +85,11 @@ pub fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
     quote!(#errors #fallback)
 }
 
+/// The first word that belongs to no attribute.
 fn first_span(item: &TokenStream) -> Span {
     item.clone()
         .into_iter()
-        .next()
+        .find(|token| matches!(token, TokenTree::Ident(_)))
         .map_or_else(Span::call_site, |token| token.span())
 }
 
@@ -465,7 +466,7 @@ fn fallback(item: &ItemFn) -> TokenStream {
     let vis = &item.vis;
     let name = &item.sig.ident;
     quote! {
-        #[allow(dead_code)]
+        #[allow(dead_code, unused_variables)]
         #item
 
         #[allow(non_camel_case_types, dead_code)]

@@ -107,8 +107,10 @@ fn a_file_states_only_its_difference() {
 
 #[test]
 fn what_was_written_reads_back() {
-    let mut objective = VrThinker::default();
-    objective.reduce = Reduce::SumOverConstant(1024.0);
+    let objective = VrThinker {
+        reduce: Reduce::SumOverConstant(1024.0),
+        ..VrThinker::default()
+    };
     let text = serde_json::to_string(&objective).expect("plain data");
     assert_eq!(read(&text).expect("its own text"), objective);
 }

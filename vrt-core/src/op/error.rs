@@ -82,7 +82,9 @@ impl fmt::Display for ArgFault {
                     (None, false) => write!(f, "this tool takes {}", listed(known)),
                 }
             }
-            Self::Missing { doc } => write!(f, "missing; it is required: {}", doc.trim_end_matches('.')),
+            Self::Missing { doc } => {
+                write!(f, "missing; it is required: {}", doc.trim_end_matches('.'))
+            }
             Self::WrongType { wanted, found } => {
                 write!(f, "{found} where {wanted} belongs")
             }

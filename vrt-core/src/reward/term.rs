@@ -56,6 +56,10 @@ pub trait RewardTerm:
     const SCOPE: Scope;
     /// The parameters, in the order of the declaration.
     const PARAMS: &'static [ParamSpec];
+    /// The parameters as they were declared.
+    const DEFAULT: Self;
+    /// The values that the term can take with the declared parameters.
+    const RANGE: Interval;
 
     /// The values that the term can take with these parameters.
     fn interval(&self) -> Interval;

@@ -30,7 +30,8 @@ fn declared(objective: &Objective<'_>) -> TokenStream {
         ..
     } = objective;
     let fields: Vec<&Ident> = terms.iter().map(|term| &term.field).collect();
-    let paths: Vec<_> = terms.iter().map(|term| &term.path).collect();
+    let types = terms.iter().map(|term| &term.path);
+    let defaults = terms.iter().map(|term| of_term(term, quote!(DEFAULT)));
     let term_docs = terms
         .iter()
         .map(|term| format!("The parameters of the term `{}`.", term.field));
@@ -65,7 +66,7 @@ fn declared(objective: &Objective<'_>) -> TokenStream {
         #vis struct #name {
             #(
                 #[doc = #term_docs]
-                pub #fields: #paths,
+                pub #fields: #types,
             )*
             #(
                 #[doc = #weight_docs]
@@ -90,7 +91,7 @@ fn declared(objective: &Objective<'_>) -> TokenStream {
         impl #name {
             /// Every number as it was declared.
             pub const DECLARED: Self = Self {
-                #(#fields: <#paths>::DEFAULT,)*
+                #(#fields: #defaults,)*
                 #(#weight_names: #weight_defaults,)*
                 advantage: #advantage,
                 clip: #clip,
@@ -161,9 +162,12 @@ fn behaviour(objective: &Objective<'_>) -> TokenStream {
         ..
     } = objective;
     let text = name.to_string();
-    let fields: Vec<&Ident> = terms.iter().map(|term| &term.field).collect();
     let names: Vec<TokenStream> = terms.iter().map(term_name).collect();
     let factors = terms.iter().map(|term| factor(term, &quote!(tied)));
+    let scores = terms
+        .iter()
+        .map(|term| asked(term, "score", &quote!(, ep, group)));
+    let validations = terms.iter().map(|term| asked(term, "validate", &quote!()));
     let weight_checks = weights.iter().map(|weight| {
         let (field, low, high) = (&weight.name, weight.low, weight.high);
         let place = field.to_string();
@@ -192,7 +196,10 @@ fn behaviour(objective: &Objective<'_>) -> TokenStream {
         }
     });
     let require_checks = requires.iter().map(|(require, _)| {
-        let leaf = |name: &Ident| leaf(objective, name, &quote!(tied));
+        let leaf = |name: &Ident| match terms.iter().find(|term| term.field == *name) {
+            Some(term) => asked(term, "interval", &quote!()),
+            None => quote!(::vrt_core::reward::Interval::point(tied.#name)),
+        };
         let (left, right) = (require.left.interval(&leaf), require.right.interval(&leaf));
         let words = require.words();
         let broken = broken(require.or_equal);
@@ -223,11 +230,7 @@ fn behaviour(objective: &Objective<'_>) -> TokenStream {
                     .iter()
                     .map(|ep| {
                         ::vrt_core::reward::SampleReward::new(::std::vec![
-                            #(::vrt_core::reward::TermReward::new(
-                                #names,
-                                ::vrt_core::reward::RewardTerm::score(&tied.#fields, ep, group),
-                                #factors,
-                            ),)*
+                            #(::vrt_core::reward::TermReward::new(#names, #scores, #factors),)*
                         ])
                     })
                     .collect();
@@ -258,7 +261,7 @@ fn behaviour(objective: &Objective<'_>) -> TokenStream {
                 let tied = self.tied();
                 #(
                     if let ::core::result::Result::Err(error) =
-                        ::vrt_core::reward::RewardTerm::validate(&tied.#fields)
+                        #validations
                     {
                         return ::core::result::Result::Err(
                             ::vrt_core::objective::ObjectiveError::Param {
@@ -284,7 +287,7 @@ fn checks(objective: &Objective<'_>) -> TokenStream {
     let name = objective.name;
     let declared = quote!(DECLARED);
     let firing = objective.terms.iter().map(|term| {
-        let interval = leaf(objective, &term.field, &declared);
+        let interval = of_term(term, quote!(RANGE));
         let factor = factor(term, &declared);
         let message = format!(
             "`{0}` can never fire: at the declared numbers it pays 0 whatever happens; change its \
@@ -299,7 +302,10 @@ fn checks(objective: &Objective<'_>) -> TokenStream {
         }
     });
     let requires = objective.requires.iter().map(|(require, tokens)| {
-        let leaf = |name: &Ident| leaf(objective, name, &declared);
+        let leaf = |name: &Ident| match objective.terms.iter().find(|term| term.field == *name) {
+            Some(term) => of_term(term, quote!(RANGE)),
+            None => quote!(::vrt_core::reward::Interval::point(DECLARED.#name)),
+        };
         let (left, right) = (require.left.interval(&leaf), require.right.interval(&leaf));
         let words = require.words();
         let broken = broken(require.or_equal);
@@ -329,15 +335,6 @@ fn broken(or_equal: bool) -> TokenStream {
     quote!(#beyond || left.is_nan() || right.is_nan())
 }
 
-/// The range of a term, or the point of a weight.
-fn leaf(objective: &Objective<'_>, name: &Ident, from: &TokenStream) -> TokenStream {
-    if objective.weights.iter().any(|weight| weight.name == *name) {
-        quote!(::vrt_core::reward::Interval::point(#from.#name))
-    } else {
-        quote!(#from.#name.range())
-    }
-}
-
 fn factor(term: &Term, from: &TokenStream) -> TokenStream {
     match &term.factor {
         Factor::Number(value) => quote!(#value),
@@ -346,8 +343,27 @@ fn factor(term: &Term, from: &TokenStream) -> TokenStream {
 }
 
 fn term_name(term: &Term) -> TokenStream {
+    of_term(term, quote!(NAME))
+}
+
+/// A constant of a term. Every token stands at the term, so that all misuse of it is one error.
+fn of_term(term: &Term, constant: TokenStream) -> TokenStream {
     let path = &term.path;
-    quote!(<#path as ::vrt_core::reward::RewardTerm>::NAME)
+    quote_spanned!(place(term)=> <#path as ::vrt_core::reward::RewardTerm>::#constant)
+}
+
+/// A call of a term's method with its parameters in `tied`.
+fn asked(term: &Term, method: &str, arguments: &TokenStream) -> TokenStream {
+    let (path, field) = (&term.path, &term.field);
+    let method = format_ident!("{method}", span = place(term));
+    quote_spanned! {place(term)=>
+        <#path as ::vrt_core::reward::RewardTerm>::#method(&tied.#field #arguments)
+    }
+}
+
+/// Where the term was written, with the names of the expansion.
+fn place(term: &Term) -> Span {
+    term.path.span().resolved_at(Span::call_site())
 }
 
 /// The place of all these tokens, as far as the compiler can join them.

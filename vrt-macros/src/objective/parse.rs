@@ -104,6 +104,11 @@ impl Parse for Summand {
                 Expr::Path(input.parse()?)
             };
             input.parse::<Token![*]>()?;
+            if input.peek(syn::Lit) {
+                return Err(
+                    input.error("a weight stands before its term: write `0.5 * exploration`")
+                );
+            }
             Some(match negative {
                 Some(minus) => syn::parse_quote!(#minus #number),
                 None => number,

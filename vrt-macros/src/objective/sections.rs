@@ -65,7 +65,7 @@ const REQUIRED: [(&str, &str, &str); 4] = [
     (
         "groups",
         "which groups are drawn again",
-        "groups resample when all_correct | all_wrong; (or `groups keep all;`)",
+        "groups resample when all_correct | all_wrong;",
     ),
 ];
 

@@ -1,0 +1,205 @@
+//! An operation, a term and an objective that are declared outside `vrt-core`, with `vrt-core` alone.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use vrt_core::objective::{Objective, Reduce};
+use vrt_core::op::{OpError, OpResult, OpSet, Outcome, Workspace, select_frames};
+use vrt_core::pair::{
+    Frame, FrameIndex, FrameOffset, Judgment, PairKey, Preference, PreferencePair, Side, Verdict,
+    Video, VideoError,
+};
+use vrt_core::reward::{Group, Judged, RewardTerm, Score, accuracy, format};
+
+/// Look at consecutive frames of one video, from a frame on.
+#[vrt_core::visual_op]
+pub fn recall(
+    view: &mut Workspace<'_>,
+    /// The first frame's number in the pool of both videos.
+    from: FrameIndex,
+    /// How many frames to look at.
+    #[arg(range = 1..=4)]
+    count: u32,
+) -> OpResult {
+    let pool = view.limits.pool;
+    let refused = |what: String, cure: &str| OpError::Refused {
+        tool: "recall",
+        what,
+        cure: cure.to_owned(),
+    };
+    let Some((side, first)) = pool.locate(from) else {
+        return Err(refused(format!("{from} is in no video"), "begin earlier"));
+    };
+    (0..count)
+        .map(|step| {
+            pool.index(side, FrameOffset(first.0 + step))
+                .ok_or_else(|| {
+                    refused(
+                        format!("video {} ends before {count} frames", side as u8 + 1),
+                        "ask for fewer frames or begin earlier",
+                    )
+                })
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .map(|frames| Outcome { frames })
+}
+
+vrt_core::ops! {
+    /// The paper's tool and ours.
+    pub BothOps = [select_frames, recall];
+}
+
+vrt_core::ops! {
+    /// No tool: the sampled frames have to do.
+    pub NoOps = [];
+}
+
+/// The sample took few units.
+#[vrt_core::reward_term(range = -1.0..=0.0)]
+pub fn brevity(
+    ep: &Judged,
+    /// Units beyond which each one costs.
+    #[param(default = 2.0, range = 0.0..=10.0)]
+    free: f64,
+    /// What one such unit costs.
+    #[param(default = 0.25, range = 0.0..=1.0)]
+    each: f64,
+) -> Score {
+    if ep.judgments.is_empty() {
+        return Score::abstain("no unit is in format, so there is none to count");
+    }
+    let beyond = (ep.judgments.len() as f64 - free).max(0.0);
+    Score::Value((-each * beyond).max(-1.0))
+}
+
+vrt_core::objective! {
+    /// Right answers in few units.
+    pub Brief {
+        reward    format + 2.0 * accuracy + thrift * brevity;
+        weight    thrift = 0.5 in 0.0..=1.0;
+        advantage group { center: leave_one_out, scale: none };
+        loss      clip { low: 0.2, high: 0.28 }, kl { estimator: k1, beta: 0.0 }, reduce: sum_over_constant(512);
+        groups    keep all;
+        require   abs(thrift * brevity) <= accuracy;
+    }
+}
+
+struct Blank;
+
+impl Video for Blank {
+    fn len(&self) -> u32 {
+        10
+    }
+
+    fn frame(&self, _: FrameOffset) -> Result<Frame, VideoError> {
+        Ok(Frame {
+            width: 1,
+            height: 1,
+            rgb: Arc::new([0.0; 3]),
+        })
+    }
+}
+
+fn pair() -> PreferencePair {
+    PreferencePair {
+        key: PairKey(1),
+        caption: "a dog".to_owned(),
+        videos: [Arc::new(Blank), Arc::new(Blank)],
+        truth: None,
+    }
+}
+
+#[test]
+fn a_foreign_operation_runs_through_a_set() {
+    let pair = pair();
+    let mut view = Workspace::new(&pair);
+    assert_eq!(BothOps::NAMES, ["select_frames", "recall"]);
+    let outcome = BothOps::call("recall", &json!({"from": 8, "count": 3}), &mut view)
+        .expect("frames 8 to 10 are in video 1");
+    let numbers: Vec<u32> = outcome.frames.iter().map(|frame| frame.get()).collect();
+    assert_eq!(numbers, [8, 9, 10]);
+    assert_eq!(
+        pair.pool().locate(outcome.frames[2]).map(|(side, _)| side),
+        Some(Side::First)
+    );
+}
+
+#[test]
+fn a_foreign_operation_speaks_to_the_model_in_its_own_words() {
+    let pair = pair();
+    let mut view = Workspace::new(&pair);
+    let mut error = |name: &str, arguments| {
+        BothOps::call(name, &arguments, &mut view)
+            .expect_err("the call is wrong")
+            .to_string()
+    };
+    assert_eq!(
+        error("recall", json!({"from": 9, "count": 3})),
+        "recall was not run: video 1 ends before 3 frames; ask for fewer frames or begin earlier"
+    );
+    assert_eq!(
+        error("recall", json!({"from": 21, "counts": 9})),
+        "recall was not run: from: 21 is beyond the pool of 20 frames; \
+         count: missing; it is required: How many frames to look at; \
+         counts: no such argument; did you mean `count`?"
+    );
+    assert_eq!(
+        error("recal", json!({})),
+        "there is no tool `recal`; did you mean `recall`? The tools are `select_frames`, `recall`"
+    );
+}
+
+#[test]
+fn a_set_without_tools_says_so() {
+    let pair = pair();
+    let mut view = Workspace::new(&pair);
+    assert!(NoOps::specs(&view.limits).is_empty());
+    let error =
+        NoOps::call("select_frames", &json!({}), &mut view).expect_err("nothing is offered");
+    assert_eq!(
+        error.to_string(),
+        "there is no tool `select_frames`; no tools are offered; give an answer"
+    );
+}
+
+#[test]
+fn a_foreign_term_scores_in_an_objective() {
+    let verdict = Verdict {
+        dimensions: [Preference::First; 3],
+        overall: Preference::First,
+    };
+    let judgment = Judgment {
+        verdict,
+        confidence: None,
+    };
+    let sample = |units: usize| Judged {
+        truth: verdict,
+        format: Ok(()),
+        judgments: vec![judgment; units],
+        answer: (units > 0).then_some(judgment),
+        tool_calls: 0,
+    };
+    let samples = [sample(1), sample(4), sample(0)];
+    let group = Group { samples: &samples };
+    let sheet = Brief::default().score(&group);
+    // 1 + 2·1, then 0.5·(−0.25·2) less.
+    assert_eq!(sheet.samples[0].total, Some(3.0));
+    assert_eq!(sheet.samples[1].total, Some(2.75));
+    let row = sheet.samples[2].term("brevity").expect("brevity has a row");
+    assert_eq!(
+        row.raw,
+        Score::abstain("no unit is in format, so there is none to count")
+    );
+    assert_eq!(
+        brevity::DEFAULT.score(&samples[1], &group),
+        Score::Value(-0.5)
+    );
+}
+
+#[test]
+fn a_foreign_objective_says_how_it_is_learned_from() {
+    let brief = Brief::default();
+    assert_eq!(brief.loss().reduce, Reduce::SumOverConstant(512.0));
+    assert!(!brief.resample().draws_again(8, 8));
+    brief.validate().expect("the declared numbers hold");
+}

@@ -1,0 +1,14 @@
+use vrt_core::op::{OpResult, Outcome, Workspace};
+use vrt_core::pair::FrameIndex;
+
+/// Look at one frame.
+#[vrt_core::visual_op]
+pub struct Glance {
+    pub frame: FrameIndex,
+}
+
+pub fn unused(_: &mut Workspace<'_>) -> OpResult {
+    Ok(Outcome { frames: vec![] })
+}
+
+fn main() {}

@@ -1,0 +1,18 @@
+use vrt_core::op::{OpResult, Outcome, Workspace};
+use vrt_core::pair::FrameIndex;
+
+/// Look at one frame.
+#[vrt_core::visual_op(name = "look")]
+async fn glance<T>(
+    view: &Workspace<'_>,
+    /// The frame's number.
+    (frame, _): (FrameIndex, T),
+) -> Outcome {
+    Outcome { frames: vec![frame] }
+}
+
+pub fn unused(_: &mut Workspace<'_>, _: FrameIndex) -> OpResult {
+    Ok(Outcome { frames: vec![] })
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use vrt_core::op::{OpResult, Outcome, Workspace};
+use vrt_core::pair::FrameIndex;
+
+/// Look at nothing.
+#[vrt_core::visual_op]
+fn glance() -> OpResult {
+    Ok(Outcome { frames: vec![] })
+}
+
+pub fn unused(_: &mut Workspace<'_>, _: FrameIndex) -> OpResult {
+    Ok(Outcome { frames: vec![] })
+}
+
+fn main() {}
