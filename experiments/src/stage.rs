@@ -181,6 +181,14 @@ pub enum StageError {
         /// What is wrong with it, and how to mend it.
         why: String,
     },
+    /// The chain leaves out a stage that this one starts from.
+    #[error("`{stage}` has nothing to start from: the chain needs at least `{needs}` before it")]
+    Missing {
+        /// The stage.
+        stage: &'static str,
+        /// What it needs.
+        needs: &'static str,
+    },
     /// The stage's own error.
     #[error(transparent)]
     Failed(#[from] Box<dyn Error + Send + Sync>),

@@ -5,7 +5,22 @@
 // Generated code names this crate absolutely, also inside it.
 extern crate self as vrt_core;
 
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;
+pub mod episode;
+pub mod model;
+pub mod objective;
+pub mod op;
 pub mod pair;
+pub mod policy;
+pub mod reward;
 pub mod rng;
+pub mod rollout;
 pub mod sequence;
+pub mod shard;
+pub mod tokenizer;
+pub mod trace;
 pub mod window;
+
+pub use vrt_macros::{objective, ops, reward_term, visual_op};

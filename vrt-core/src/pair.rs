@@ -284,6 +284,7 @@ pub struct Judgment {
 pub struct PairKey(pub u64);
 
 /// Two videos made for one caption, and who is better where that is known.
+#[derive(Clone)]
 pub struct PreferencePair {
     /// Unique and stable.
     pub key: PairKey,

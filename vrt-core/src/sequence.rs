@@ -47,6 +47,56 @@ pub struct Sequence {
     pub targets: Vec<Target>,
 }
 
+impl Sequence {
+    /// A sequence without rows.
+    pub fn open(pair: PairKey) -> Self {
+        Self { pair, rows: Vec::new(), targets: Vec::new() }
+    }
+
+    /// Outcomes shown so far.
+    pub fn round(&self) -> u8 {
+        self.rows.last().map_or(0, |row| row.round)
+    }
+
+    /// Appends text that nobody chose: the query, a fixed tag, a forced decision.
+    pub fn give(&mut self, token: u32) {
+        self.push(Input::Text(token), 0, self.round());
+    }
+
+    /// Appends text that the policy chose, with its log-probability.
+    pub fn choose(&mut self, token: u32, logp: f32) {
+        let row = self.rows.len() as u32 - 1;
+        self.targets.push(Target { row, token, logp });
+        self.give(token);
+    }
+
+    /// Appends a frame, its name before it; `outcome` is 0 for an initial frame, `c` for the c-th outcome.
+    pub fn show(&mut self, name: u32, frame: FrameIndex, outcome: u8) {
+        let round = outcome.max(self.round());
+        self.push(Input::Text(name), outcome, round);
+        self.push(Input::Frame(frame), outcome, round);
+    }
+
+    fn push(&mut self, input: Input, evidence: u8, round: u8) {
+        self.rows.push(Row { input, evidence, round });
+    }
+
+    /// Drops the rows that no target follows.
+    pub fn close(mut self) -> Self {
+        let needed = self.targets.last().map_or(0, |target| target.row as usize + 1);
+        self.rows.truncate(needed);
+        self
+    }
+
+    /// The frames shown, in order.
+    pub fn frames(&self) -> impl Iterator<Item = FrameIndex> + '_ {
+        self.rows.iter().filter_map(|row| match row.input {
+            Input::Frame(frame) => Some(frame),
+            Input::Text(_) => None,
+        })
+    }
+}
+
 /// Several sequences end to end: what a model's forward pass takes.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Packed {

@@ -3,7 +3,16 @@
 //! A stage takes part by a line in [`MAKERS`]; the chain's order and what an arm leaves out come from
 //! the spec.
 
+pub mod base;
+pub mod cold_start;
+pub mod control;
+pub mod eval;
+pub mod grpo;
 pub mod params;
+pub mod rft;
+pub mod steps;
+pub mod supervised;
+pub mod tower;
 
 use std::sync::Arc;
 
@@ -26,7 +35,25 @@ pub struct Link<'a> {
 pub type Maker = fn(&Link) -> Arc<dyn Stage>;
 
 /// Every stage a chain may name.
-pub const MAKERS: &[(&str, Maker)] = &[];
+pub const MAKERS: &[(&str, Maker)] = &[
+    ("tower", tower::make),
+    ("base", base::make),
+    ("cold_start", cold_start::make),
+    ("rft", rft::make),
+    ("grpo", grpo::make),
+    ("eval", eval::make),
+];
+
+/// The seed of all pairs: every run is trained and judged in one world.
+pub const WORLD_SEED: u64 = 2510;
+
+/// Tokens a unit may have when it is sampled for a harvest or a judgment.
+const MAX_TOKENS: u32 = 64;
+
+/// Number of the first training pair of a run: runs of different seeds see different pairs.
+fn first_pair(seed: u64) -> u32 {
+    (seed % 1000) as u32 * 4_000_000
+}
 
 /// Why an arm could not become stages.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ use vrt_core::window::MemoryWindow;
 
 use crate::world::config::WorldConfig;
 use crate::world::split::Length;
+use crate::world::teacher::TeacherParams;
 
 /// All tables of one arm at one scale.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -72,6 +73,8 @@ pub struct BaseParams {
     pub betas: [f64; 2],
     /// AdamW's weight decay.
     pub weight_decay: f64,
+    /// Whether the tower goes on learning; it costs as much as the decoder.
+    pub train_tower: bool,
 }
 
 impl Default for BaseParams {
@@ -84,6 +87,7 @@ impl Default for BaseParams {
             final_lr: 0.1,
             betas: [0.9, 0.98],
             weight_decay: 0.02,
+            train_tower: true,
         }
     }
 }
@@ -115,43 +119,6 @@ impl Default for ColdStartParams {
             lr: 1.5e-3,
             final_lr: 0.1,
             teacher: TeacherParams::default(),
-        }
-    }
-}
-
-/// `[base.cold_start.teacher]`: reads perfectly, chooses badly.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TeacherParams {
-    /// Chance of looking around the anchor and not where the suspect is estimated to be.
-    pub habit: f64,
-    /// Strides of such a look.
-    pub habit_strides: Vec<u8>,
-    /// Chance of picking a suspect that was estimated, and not any unresolved one.
-    pub estimated_first: f64,
-    /// Chance of a look at random.
-    pub random: f64,
-    /// Chance of answering before the first call although suspects are left.
-    pub stop_first: f64,
-    /// The same after a call.
-    pub stop: f64,
-    /// Chance of answering when no suspect is left.
-    pub stop_clear: f64,
-    /// Noise of an estimated offset, per frame of distance.
-    pub estimate_noise: f64,
-}
-
-impl Default for TeacherParams {
-    fn default() -> Self {
-        Self {
-            habit: 0.5,
-            habit_strides: vec![1, 2],
-            estimated_first: 0.6,
-            random: 0.05,
-            stop_first: 0.1,
-            stop: 0.5,
-            stop_clear: 0.9,
-            estimate_noise: 0.12,
         }
     }
 }
@@ -200,8 +167,8 @@ pub struct GrpoParams {
     pub prompts: u32,
     /// Samples a group: the paper's `n`.
     pub group: u32,
-    /// How many times the prompts of a step may be drawn again while groups without signal are dropped.
-    pub resample: u32,
+    /// Groups that a step may sample to find `prompts` that teach, as a multiple of `prompts`.
+    pub draws: f64,
     /// Passes over the samples of a step.
     pub inner_epochs: u32,
     /// Samples an update.
@@ -218,6 +185,8 @@ pub struct GrpoParams {
     pub temperature: f64,
     /// Whether the tower and all embeddings stay as they are.
     pub freeze_reading: bool,
+    /// Tokens a unit may have.
+    pub max_tokens: u32,
     /// Values for the objective's open parameters (`alpha`, `k`, `eta`, `omega`, …).
     pub objective: toml::Table,
 }
@@ -228,7 +197,7 @@ impl Default for GrpoParams {
             steps: 60,
             prompts: 32,
             group: 8,
-            resample: 3,
+            draws: 3.0,
             inner_epochs: 1,
             batch: 128,
             lr: 1.5e-4,
@@ -237,6 +206,7 @@ impl Default for GrpoParams {
             betas: [0.9, 0.95],
             temperature: 0.8,
             freeze_reading: true,
+            max_tokens: 64,
             objective: toml::Table::new(),
         }
     }

@@ -37,7 +37,7 @@ impl Default for WorldConfig {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum WorldError {
     /// A chance is not a probability.
-    #[error("world.{field} = {value}: write a probability from 0 to 1")]
+    #[error("{field} = {value}: write a probability from 0 to 1")]
     Probability {
         /// The setting.
         field: &'static str,
@@ -45,7 +45,7 @@ pub enum WorldError {
         value: f64,
     },
     /// A standard deviation is negative or not finite.
-    #[error("world.{field} = {value}: write a finite standard deviation of 0 or more")]
+    #[error("{field} = {value}: write a finite standard deviation of 0 or more")]
     Deviation {
         /// The setting.
         field: &'static str,
@@ -60,24 +60,71 @@ impl WorldConfig {
     /// # Errors
     /// [`WorldError`] naming the first setting that cannot be used.
     pub fn validate(&self) -> Result<(), WorldError> {
-        for (field, value) in [
-            ("p_event", self.p_event),
-            ("p_global", self.p_global),
-            ("p_site", self.p_site),
-            ("p_real", self.p_real),
-        ] {
-            if !(0.0..=1.0).contains(&value) {
-                return Err(WorldError::Probability { field, value });
-            }
-        }
-        for (field, value) in [
-            ("pixel_noise", self.pixel_noise),
-            ("bad_noise", self.bad_noise),
-        ] {
+        check_probabilities(&[
+            ("world.p_event", self.p_event),
+            ("world.p_global", self.p_global),
+            ("world.p_site", self.p_site),
+            ("world.p_real", self.p_real),
+        ])?;
+        let deviations = [
+            ("world.pixel_noise", self.pixel_noise),
+            ("world.bad_noise", self.bad_noise),
+        ];
+        for (field, value) in deviations {
             if !(value.is_finite() && value >= 0.0) {
                 return Err(WorldError::Deviation { field, value });
             }
         }
         Ok(())
+    }
+}
+
+/// Refuses the first of these settings that is not a probability.
+pub(super) fn check_probabilities(settings: &[(&'static str, f64)]) -> Result<(), WorldError> {
+    for &(field, value) in settings {
+        if !(0.0..=1.0).contains(&value) {
+            return Err(WorldError::Probability { field, value });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_can_be_used() {
+        assert_eq!(WorldConfig::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_bad_setting_is_named() {
+        let broken = WorldConfig {
+            p_real: f64::NAN,
+            ..WorldConfig::default()
+        };
+        let error = broken.validate().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "world.p_real = NaN: write a probability from 0 to 1"
+        );
+        let broken = WorldConfig {
+            bad_noise: -0.1,
+            ..WorldConfig::default()
+        };
+        assert!(
+            broken
+                .validate()
+                .unwrap_err()
+                .to_string()
+                .contains("world.bad_noise = -0.1")
+        );
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused() {
+        let parsed: Result<WorldConfig, _> = toml::from_str("p_sight = 0.3");
+        assert!(parsed.unwrap_err().to_string().contains("p_sight"));
     }
 }

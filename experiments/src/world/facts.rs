@@ -379,3 +379,165 @@ fn pick_except<T: Copy + PartialEq>(all: &[T], except: &[T], rng: &mut impl Rng)
         .collect();
     pick(&left, rng)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::World;
+    use crate::world::split::{Split, Training};
+
+    const PAIRS: u32 = 20_000;
+
+    fn drawn() -> Vec<PairFacts> {
+        let world = World::new(11, WorldConfig::default()).unwrap();
+        let keys = Split::Train(Training::Base).keys(PAIRS);
+        keys.map(|key| world.facts(key)).collect()
+    }
+
+    /// Within 4 standard errors, and the rounding of the expected share.
+    fn assert_share(what: &str, part: usize, of: usize, expected: f64, rounding: f64) {
+        let share = part as f64 / of as f64;
+        let error = (expected * (1.0 - expected) / of as f64).sqrt();
+        assert!(
+            (share - expected).abs() <= 4.0 * error + rounding,
+            "{what}: {share:.4}, expected {expected} ± {error:.4}"
+        );
+    }
+
+    #[test]
+    fn labels_lengths_and_events_have_their_shares() {
+        let all = drawn();
+        let of = |preference| {
+            let with = all
+                .iter()
+                .filter(|facts| facts.truth().overall == preference);
+            with.count()
+        };
+        assert_share("tie", of(Preference::Tie), all.len(), 0.34, 0.005);
+        assert_share("first", of(Preference::First), all.len(), 0.33, 0.005);
+        assert_share("second", of(Preference::Second), all.len(), 0.33, 0.005);
+        for length in Length::ALL {
+            let with = all.iter().filter(|facts| facts.prompt.length == length);
+            assert_share("length", with.count(), all.len(), 1.0 / 3.0, 0.0);
+        }
+        let with = all.iter().filter(|facts| facts.prompt.event != Event::None);
+        assert_share("event", with.count(), all.len(), 0.25, 0.0);
+    }
+
+    #[test]
+    fn defects_and_sites_have_their_shares() {
+        let all = drawn();
+        for dimension in Dimension::ALL {
+            let (with, without): (Vec<&PairFacts>, Vec<&PairFacts>) = all
+                .iter()
+                .partition(|facts| facts.prompt.event != Event::None);
+            for (group, certain) in [(with, true), (without, false)] {
+                let videos: Vec<&VideoFacts> =
+                    group.iter().flat_map(|facts| &facts.videos).collect();
+                let global = videos.iter().filter(|v| v.is_global(dimension)).count();
+                let sites: Vec<Site> = videos.iter().filter_map(|v| v.site(dimension)).collect();
+                let real = sites.iter().filter(|site| site.real).count();
+                let p_site = if certain && dimension == Dimension::TextAlignment {
+                    0.88
+                } else {
+                    0.88 * 0.4
+                };
+                assert_share("global", global, videos.len(), 0.12, 0.0);
+                assert_share("site", sites.len(), videos.len(), p_site, 0.0);
+                assert_share("real", real, sites.len(), 0.5, 0.0);
+            }
+        }
+    }
+
+    #[test]
+    fn details_keep_to_what_they_mean() {
+        for facts in drawn() {
+            let prompt = facts.prompt;
+            assert_ne!(prompt.event, Event::Then(prompt.colour));
+            for video in facts.videos {
+                for site in Dimension::ALL.iter().filter_map(|d| video.site(*d)) {
+                    assert!((2..=prompt.frames() - 3).contains(&site.centre));
+                }
+                match video.alignment {
+                    Flaw::Global(_) => assert!(
+                        (video.colour(&prompt) != prompt.colour)
+                            ^ (video.shape(&prompt) != prompt.shape)
+                    ),
+                    // What the core shows is bad exactly where it is not what was asked for.
+                    Flaw::Local(site, shown) => {
+                        assert_eq!(site.real, shown != prompt.event);
+                        assert_ne!(shown, Event::Then(prompt.colour));
+                    }
+                    Flaw::None => assert_eq!(prompt.event, Event::None),
+                }
+                if let Flaw::Local(site, broken) = video.movement {
+                    assert_eq!(site.real, broken.is_some());
+                }
+                let ghost = match video.movement {
+                    Flaw::Global(ghost) | Flaw::Local(_, Some(Break::Double(ghost))) => ghost.0,
+                    _ => continue,
+                };
+                // A copy never overlaps the sprite: 5 to 7 pixels away, also around the edge.
+                assert!(ghost.abs_diff(video.motion.fixed) >= 5);
+                assert!(u32::from(ghost) <= 11);
+            }
+        }
+    }
+
+    #[test]
+    fn the_better_video_is_the_one_with_fewer_defects() {
+        for bits in 0..64u8 {
+            let bad = [0, 3].map(|from| [0, 1, 2].map(|d| bits >> (from + d) & 1 == 1));
+            let verdict = verdict_of(bad);
+            for (d, preference) in verdict.dimensions.into_iter().enumerate() {
+                let expected = match (bad[0][d], bad[1][d]) {
+                    (false, true) => 1,
+                    (true, false) => 2,
+                    _ => 0,
+                };
+                assert_eq!(preference.digit(), expected);
+            }
+            let sum: i32 = [0, 1, 2]
+                .map(|d| bad[1][d] as i32 - bad[0][d] as i32)
+                .iter()
+                .sum();
+            let expected = [2, 0, 1][(sum.signum() + 1) as usize];
+            assert_eq!(verdict.overall.digit(), expected);
+            let swapped = verdict_of([bad[1], bad[0]]);
+            assert_eq!(swapped.overall, verdict.overall.swapped());
+        }
+    }
+
+    #[test]
+    fn a_pair_depends_on_seed_and_key_alone() {
+        let worlds = [11, 12].map(|seed| World::new(seed, WorldConfig::default()).unwrap());
+        let keys: Vec<PairKey> = Split::Report(Length::Medium).keys(64).collect();
+        let forward: Vec<PairFacts> = keys.iter().map(|key| worlds[0].facts(*key)).collect();
+        let mut backward: Vec<PairFacts> =
+            keys.iter().rev().map(|key| worlds[0].facts(*key)).collect();
+        backward.reverse();
+        assert_eq!(forward, backward);
+        assert!(
+            forward
+                .iter()
+                .all(|facts| facts.prompt.length == Length::Medium)
+        );
+        assert!(
+            keys.iter()
+                .all(|key| worlds[0].facts(*key) != worlds[1].facts(*key))
+        );
+    }
+
+    #[test]
+    fn a_cue_fades_and_turns_its_sign_at_the_centre() {
+        let site = Site {
+            centre: 20,
+            real: false,
+        };
+        assert_eq!([19, 20, 21].map(|t| site.cue(t)), [1.3, 1.3, -1.3]);
+        assert_eq!(site.cue(18), 0.75 * 13.0 / 14.0);
+        assert_eq!(site.cue(22), -0.75 * 13.0 / 14.0);
+        assert!(site.cue(6) > 0.0 && site.cue(34) < 0.0);
+        assert_eq!([5, 35, 0, 95].map(|t| site.cue(t).abs()), [0.0; 4]);
+    }
+}

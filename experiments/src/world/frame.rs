@@ -81,3 +81,64 @@ fn place(motion: Motion, fixed: u8, t: u32, frames: u32) -> (u32, u32) {
         Direction::Down => (fixed, along),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use vrt_core::pair::PairKey;
+
+    use super::*;
+    use crate::world::World;
+    use crate::world::config::WorldConfig;
+    use crate::world::facts::{CUE_REACH, Site};
+    use crate::world::split::{Split, Training};
+
+    #[test]
+    fn defects_show_in_their_frames_and_nowhere_else() {
+        let world = World::new(5, WorldConfig::default()).unwrap();
+        for key in Split::Train(Training::Tower).keys(400) {
+            let facts = world.facts(key);
+            for (side, video) in Side::BOTH.into_iter().zip(facts.videos) {
+                let near = |site: Option<Site>, t, reach| {
+                    site.is_some_and(|site| site.centre.abs_diff(t) <= reach)
+                };
+                for t in 0..facts.prompt.frames() {
+                    let shown = facts.frame(side, FrameOffset(t));
+                    for dimension in Dimension::ALL {
+                        let site = video.site(dimension);
+                        let d = dimension as usize;
+                        assert_eq!(shown.core[d], near(site, t, 1));
+                        assert_eq!(shown.cues[d] != 0.0, near(site, t, CUE_REACH - 1));
+                    }
+                    let bad = |dimension| {
+                        video.is_bad(dimension)
+                            && (video.is_global(dimension) || shown.core[dimension as usize])
+                    };
+                    assert_eq!(shown.block, bad(Dimension::VisualQuality));
+                    let broken = shown.ghost.is_some() || shown.colour.is_none();
+                    assert_eq!(broken, bad(Dimension::MotionQuality));
+                    if let Some(colour) = shown.colour {
+                        let event = match video.alignment {
+                            Flaw::Local(_, event) if shown.core[0] => event,
+                            _ => Event::None,
+                        };
+                        let flashed = colour != video.colour(&facts.prompt);
+                        assert_eq!(flashed, event != Event::None);
+                    }
+                    assert!(shown.x <= REACH && shown.y <= REACH);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_sprite_crosses_the_frame_once() {
+        let world = World::new(5, WorldConfig::default()).unwrap();
+        for number in 0..40 {
+            let facts = world.facts(PairKey(number));
+            let [first, last] =
+                [0, facts.prompt.frames() - 1].map(|t| facts.frame(Side::First, FrameOffset(t)));
+            let travelled = (first.x.abs_diff(last.x), first.y.abs_diff(last.y));
+            assert!(travelled == (REACH, 0) || travelled == (0, REACH));
+        }
+    }
+}

@@ -3,12 +3,20 @@
 //! The world stands in for the data sets: judging a pair needs evidence that evenly sampled frames
 //! rarely show, cues tell where to look, and half of what the cues announce is harmless.
 
+pub mod chooser;
 pub mod config;
+pub mod corpus;
 pub mod facts;
 pub mod frame;
+mod glance;
+pub mod knowledge;
+pub mod players;
 pub mod render;
+pub mod report;
 pub mod split;
 pub mod subject;
+pub mod teacher;
+pub mod tower;
 pub mod words;
 
 use std::sync::Arc;

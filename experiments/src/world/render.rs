@@ -168,3 +168,165 @@ fn add_noise(pixels: &mut Pixels, deviation: f32, rng: &mut impl Rng) {
         *value += deviation * rng.sample::<f32, _>(StandardNormal);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::World;
+    use crate::world::facts::{Direction, Flaw, Motion, Site};
+    use crate::world::split::{Length, Split};
+    use crate::world::subject::Event;
+
+    fn video(facts: PairFacts, config: &WorldConfig) -> WorldVideo {
+        WorldVideo::new(1, config, Arc::new(facts), Side::First)
+    }
+
+    fn quality_site(real: bool) -> PairFacts {
+        let world = World::new(1, WorldConfig::default()).unwrap();
+        let mut facts = world.facts(Split::Design(Length::Short).key(0));
+        let site = Site { centre: 9, real };
+        facts.videos[0].quality = Flaw::Local(site, ());
+        facts
+    }
+
+    #[test]
+    fn a_decoy_differs_from_a_defect_in_the_core_alone() {
+        let config = WorldConfig::default();
+        let [decoy, defect] = [false, true].map(|real| video(quality_site(real), &config));
+        for t in 0..24 {
+            let same = decoy.frame(FrameOffset(t)) == defect.frame(FrameOffset(t));
+            assert_eq!(same, !(8..=10).contains(&t), "frame {t}");
+        }
+    }
+
+    /// What a decoy's cue adds to the corners of frame `t` of video 1: `[upper left, upper right, lower left]`.
+    fn cue_light(with_cue: impl Fn(&mut PairFacts, Site), t: u32) -> [[f32; 3]; 3] {
+        let quiet = WorldConfig {
+            pixel_noise: 0.0,
+            ..WorldConfig::default()
+        };
+        let mut plain = quality_site(false);
+        plain.prompt.event = Event::None;
+        plain.videos[0].alignment = Flaw::None;
+        plain.videos[0].quality = Flaw::None;
+        plain.videos[0].movement = Flaw::None;
+        // Down the middle: the corners stay free of the sprite.
+        plain.videos[0].motion = Motion {
+            direction: Direction::Down,
+            fixed: 5,
+        };
+        let mut cued = plain;
+        let site = Site {
+            centre: 9,
+            real: false,
+        };
+        with_cue(&mut cued, site);
+        let [plain, cued] =
+            [plain, cued].map(|facts| video(facts, &quiet).frame(FrameOffset(t)).unwrap().rgb);
+        [0, 15, 240].map(|pixel| [0, 1, 2].map(|c| cued[pixel * 3 + c] - plain[pixel * 3 + c]))
+    }
+
+    fn assert_light(ours: [[f32; 3]; 3], expected: [[f32; 3]; 3]) {
+        for (ours, expected) in ours.iter().flatten().zip(expected.iter().flatten()) {
+            assert!(
+                (ours - expected).abs() < 1e-5,
+                "{ours}, expected {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_dimension_has_its_own_cue() {
+        let tint = |facts: &mut PairFacts, site| {
+            facts.videos[0].alignment = Flaw::Local(site, Event::None);
+        };
+        let [strong, faint] = [1.3 * 0.192, 0.75 * 12.0 / 14.0 * 0.192];
+        assert_light(cue_light(tint, 9), [[strong, 0.0, -strong]; 3]);
+        assert_light(cue_light(tint, 12), [[-faint, 0.0, faint]; 3]);
+
+        let light = 1.3 * 0.32;
+        let quality = |facts: &mut PairFacts, site| {
+            facts.videos[0].quality = Flaw::Local(site, ());
+        };
+        assert_light(cue_light(quality, 9), [[light; 3], [light; 3], [-light; 3]]);
+        let movement = |facts: &mut PairFacts, site| {
+            facts.videos[0].movement = Flaw::Local(site, None);
+        };
+        assert_light(
+            cue_light(movement, 9),
+            [[light; 3], [-light; 3], [light; 3]],
+        );
+        assert_light(
+            cue_light(movement, 10),
+            [[-light; 3], [light; 3], [-light; 3]],
+        );
+    }
+
+    #[test]
+    fn noise_has_the_deviation_that_was_asked_for() {
+        let quiet = WorldConfig {
+            pixel_noise: 0.0,
+            bad_noise: 0.0,
+            ..WorldConfig::default()
+        };
+        for (t, deviation) in [(20, 0.02), (9, 0.08)] {
+            let clean = video(quality_site(true), &quiet)
+                .frame(FrameOffset(t))
+                .unwrap();
+            let noisy = video(quality_site(true), &WorldConfig::default())
+                .frame(FrameOffset(t))
+                .unwrap();
+            let squares = clean.rgb.iter().zip(noisy.rgb.iter());
+            let variance = squares.map(|(c, n)| f64::from(n - c).powi(2)).sum::<f64>() / 768.0;
+            assert!((variance.sqrt() / deviation - 1.0).abs() < 0.1, "frame {t}");
+        }
+    }
+
+    #[test]
+    fn frames_do_not_depend_on_the_order_or_the_thread_in_which_they_are_asked_for() {
+        let world = World::new(1, WorldConfig::default()).unwrap();
+        let pair = world.pair(Split::Report(Length::Medium).key(3));
+        let render = |t: u32| pair.videos[1].frame(FrameOffset(t)).unwrap();
+        let forward: Vec<Frame> = (0..48).map(render).collect();
+        let halves = std::thread::scope(|scope| {
+            let late = scope.spawn(|| (24..48).rev().map(render).collect::<Vec<_>>());
+            let early = scope.spawn(|| (0..24).rev().map(render).collect::<Vec<_>>());
+            [early.join().unwrap(), late.join().unwrap()]
+        });
+        let scattered: Vec<Frame> = halves
+            .into_iter()
+            .flat_map(|half| half.into_iter().rev())
+            .collect();
+        assert_eq!(forward, scattered);
+    }
+
+    #[test]
+    fn the_pixels_of_some_frames_never_change() {
+        let world = World::new(2026, WorldConfig::default()).unwrap();
+        let mut hasher = blake3::Hasher::new();
+        for length in Length::ALL {
+            let pair = world.pair(Split::Report(length).key(0));
+            for video in &pair.videos {
+                for t in [0, 7, 23] {
+                    for value in video.frame(FrameOffset(t)).unwrap().rgb.iter() {
+                        // Rounded, so that the last bit of a logarithm does not matter.
+                        let rounded = (value * 1000.0).round() as i32;
+                        hasher.update(&rounded.to_le_bytes());
+                    }
+                }
+            }
+        }
+        insta::assert_snapshot!(hasher.finalize().to_hex().as_str(), @"9dd21ad2393d0c84b361da82378646720ca8198b82262d754d1292b493b83045");
+    }
+
+    #[test]
+    fn a_frame_beyond_the_end_is_refused() {
+        let world = World::new(1, WorldConfig::default()).unwrap();
+        let pair = world.pair(Split::Report(Length::Short).key(0));
+        let error = pair.videos[0].frame(FrameOffset(24)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "synthetic pair 0x0300000000000000, video 1: frame 24: ask for an offset below its 24 frames"
+        );
+    }
+}

@@ -27,15 +27,13 @@ pub enum Found {
     Ok,
     /// It is bad.
     Bad,
-    /// There is a trace, but the moment itself was not seen.
-    Suspected,
     /// An event was asked for and nothing points to where it would be.
     Lost,
 }
 
 impl Found {
     /// Every finding, in the order of its words.
-    pub const ALL: [Found; 4] = [Found::Ok, Found::Bad, Found::Suspected, Found::Lost];
+    pub const ALL: [Found; 3] = [Found::Ok, Found::Bad, Found::Lost];
 }
 
 /// The word of a colour.
@@ -67,16 +65,24 @@ pub fn event(event: Event) -> &'static str {
 pub fn finding(side: Side, dimension: Dimension, found: Found) -> &'static str {
     [
         [
-            ["A:TA:ok", "A:TA:bad", "A:TA:?", "A:TA:lost"],
-            ["A:VQ:ok", "A:VQ:bad", "A:VQ:?", "A:VQ:lost"],
-            ["A:MQ:ok", "A:MQ:bad", "A:MQ:?", "A:MQ:lost"],
+            ["A:TA:ok", "A:TA:bad", "A:TA:lost"],
+            ["A:VQ:ok", "A:VQ:bad", "A:VQ:lost"],
+            ["A:MQ:ok", "A:MQ:bad", "A:MQ:lost"],
         ],
         [
-            ["B:TA:ok", "B:TA:bad", "B:TA:?", "B:TA:lost"],
-            ["B:VQ:ok", "B:VQ:bad", "B:VQ:?", "B:VQ:lost"],
-            ["B:MQ:ok", "B:MQ:bad", "B:MQ:?", "B:MQ:lost"],
+            ["B:TA:ok", "B:TA:bad", "B:TA:lost"],
+            ["B:VQ:ok", "B:VQ:bad", "B:VQ:lost"],
+            ["B:MQ:ok", "B:MQ:bad", "B:MQ:lost"],
         ],
     ][side as usize][dimension as usize][found as usize]
+}
+
+/// The word of a suspicion: there is a trace, but the moment itself was not seen.
+pub fn suspicion(side: Side, dimension: Dimension) -> &'static str {
+    [
+        ["A:TA:?", "A:VQ:?", "A:MQ:?"],
+        ["B:TA:?", "B:VQ:?", "B:MQ:?"],
+    ][side as usize][dimension as usize]
 }
 
 /// The word for a video in which nothing was found.
@@ -90,10 +96,9 @@ const OFFSETS: [&str; 2 * OFFSET_REACH as usize + 1] = [
     "+11", "+12", "+13", "+14", "+15", "+16", "+17", "+18",
 ];
 
-/// The word of an offset, or `None` beyond ±18.
-pub fn offset(offset: i8) -> Option<&'static str> {
-    let at = i16::from(offset) + i16::from(OFFSET_REACH);
-    OFFSETS.get(usize::try_from(at).ok()?).copied()
+/// The word of an offset; beyond ±18 the nearest one that has a word.
+pub fn offset(offset: i8) -> &'static str {
+    OFFSETS[(offset.clamp(-OFFSET_REACH, OFFSET_REACH) + OFFSET_REACH) as usize]
 }
 
 /// The word of a length.
@@ -135,6 +140,7 @@ pub fn pieces() -> Vec<&'static str> {
     for side in Side::BOTH {
         for dimension in Dimension::ALL {
             pieces.extend(Found::ALL.map(|found| finding(side, dimension, found)));
+            pieces.push(suspicion(side, dimension));
         }
         pieces.push(clear(side));
     }
@@ -158,13 +164,10 @@ mod tests {
 
     #[test]
     fn an_offset_word_reads_back() {
-        for value in i8::MIN..=i8::MAX {
-            let word = offset(value);
-            assert_eq!(word.is_some(), value.unsigned_abs() <= 18);
-            if let Some(word) = word {
-                assert_eq!(read_offset(word), Some(value));
-                assert_eq!(word.parse(), Ok(value));
-            }
+        for value in -OFFSET_REACH..=OFFSET_REACH {
+            assert_eq!(read_offset(offset(value)), Some(value));
+            assert_eq!(offset(value).parse(), Ok(value));
         }
+        assert_eq!([offset(i8::MIN), offset(i8::MAX)], ["-18", "+18"]);
     }
 }

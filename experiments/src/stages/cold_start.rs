@@ -1,0 +1,108 @@
+//! In: the base and the teacher's traces. Out: a policy that calls the tool, in format, and chooses badly.
+//!
+//! Stage 1 of the paper. Traces are kept if they are in format and their overall judgment is right.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use vrt_core::episode::Rules;
+use vrt_core::op::PaperOps;
+use vrt_core::pair::PreferencePair;
+use vrt_core::rollout::rollout;
+use vrt_core::sequence::Sequence;
+
+use super::Link;
+use super::params::{ArmParams, ColdStartParams};
+use super::steps::{failed, read_weights};
+use super::supervised::{Passes, fine_tune};
+use crate::language;
+use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
+use crate::teacher::Teacher;
+use crate::world::World;
+use crate::world::config::WorldConfig;
+use crate::world::split::{Split, Training};
+
+/// Pairs that the teacher judges at a time.
+const DRAW: u32 = 512;
+
+/// Stage 1.
+pub struct ColdStart {
+    world: WorldConfig,
+    params: ColdStartParams,
+    seed: u64,
+    base: Option<StageId>,
+}
+
+/// Makes the stage of an arm.
+pub fn make(link: &Link) -> Arc<dyn Stage> {
+    let ArmParams { world, cold_start, .. } = link.params.clone();
+    Arc::new(ColdStart { world, params: cold_start, seed: link.seed, base: link.previous })
+}
+
+impl Stage for ColdStart {
+    fn kind(&self) -> &'static str {
+        "cold_start"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn params(&self) -> Value {
+        serde_json::json!({ "world": self.world, "cold_start": self.params, "seed": self.seed })
+    }
+
+    fn inputs(&self) -> Vec<StageId> {
+        self.base.into_iter().collect()
+    }
+
+    fn title(&self) -> String {
+        format!("cold start, seed {}", self.seed)
+    }
+
+    fn estimate(&self) -> Cost {
+        let work = f64::from(self.params.traces) * f64::from(self.params.epochs);
+        Cost { work, unit: "traces", default_rate: 1200.0 }
+    }
+
+    fn run(&self, cx: &mut StageContext) -> Result<(), StageError> {
+        let base = self.base.ok_or(StageError::Missing { stage: "cold_start", needs: "base" })?;
+        let parameters = read_weights(cx.input(base)?)?;
+        let traces = self.traces(cx)?;
+        let ColdStartParams { epochs, batch, lr, final_lr, .. } = self.params;
+        fine_tune(cx, parameters, &traces, &Passes { epochs, batch, lr, final_lr }, self.seed)
+    }
+}
+
+impl ColdStart {
+    /// The first traces of the teacher that are in format and right overall; each seed has pairs of its own.
+    fn traces(&self, cx: &StageContext) -> Result<Vec<(PreferencePair, Sequence)>, StageError> {
+        self.params.teacher.validate().map_err(failed)?;
+        let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
+        let vocabulary = language::vocabulary().map_err(failed)?;
+        let teacher = Teacher::new(&world, &self.params.teacher, &vocabulary);
+        let wanted = self.params.traces as usize;
+        let mut kept = Vec::with_capacity(wanted);
+        let mut number = super::first_pair(self.seed);
+        while kept.len() < wanted {
+            cx.check()?;
+            let keys = (number..number + DRAW).map(|i| Split::Train(Training::ColdStart).key(i));
+            let pairs: Vec<PreferencePair> = keys.map(|key| world.pair(key)).collect();
+            number += DRAW;
+            let (rollouts, _) =
+                rollout::<PaperOps, _>(&teacher, &pairs, 1, &Rules::default(), cx.threads()).map_err(failed)?;
+            for rollout in rollouts {
+                let pair = &pairs[rollout.pair];
+                for sample in rollout.samples {
+                    let truth = pair.truth.map(|truth| truth.overall);
+                    let right = sample.episode.answer().map(|answer| answer.verdict.overall) == truth;
+                    if let (true, Some(sequence)) = (right, sample.sequence) {
+                        kept.push((pair.clone(), sequence));
+                    }
+                }
+            }
+        }
+        kept.truncate(wanted);
+        Ok(kept)
+    }
+}

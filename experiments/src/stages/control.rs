@@ -1,0 +1,64 @@
+//! In: a policy's calls. Out: other evidence than it asked for: the control arms of panel 1, and the gate.
+
+use serde_json::Value;
+use vrt_core::op::{Limits, OpError, OpGrammar, OpResult, OpSet, OpSpec, Outcome, PaperOps, Workspace};
+use vrt_core::pair::{FrameIndex, PreferencePair};
+use vrt_core::policy::{Director, Plan};
+use vrt_core::tokenizer::Vocabulary;
+
+use crate::language::Writer;
+use crate::world::World;
+use crate::world::chooser::{oracle, random_like};
+
+/// The paper's tools, whose every call is answered with as many random frames of the same videos.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RandomFrames(PaperOps);
+
+impl OpSet for RandomFrames {
+    const NAMES: &'static [&'static str] = PaperOps::NAMES;
+
+    fn specs(limits: &Limits) -> Vec<OpSpec> {
+        PaperOps::specs(limits)
+    }
+
+    fn grammars() -> Vec<OpGrammar> {
+        PaperOps::grammars()
+    }
+
+    fn parse(name: &str, arguments: &Value, limits: &Limits) -> Result<Self, OpError> {
+        PaperOps::parse(name, arguments, limits).map(Self)
+    }
+
+    fn run(self, view: &mut Workspace<'_>) -> OpResult {
+        let asked = self.0.run(view)?;
+        // The frames asked for tell one call of an episode from the next.
+        let call = asked.frames.iter().fold(0, |mix: u64, frame| mix * 193 + u64::from(frame.get()));
+        let frames = random_like(super::WORLD_SEED, view.pair.key, call, view.pair.pool(), &asked.frames);
+        Ok(Outcome { frames })
+    }
+
+    fn render(&self) -> String {
+        self.0.render()
+    }
+}
+
+/// Chooses for a policy with full knowledge of the pair: what is left to win by choosing.
+pub struct OracleChooser<'a> {
+    world: &'a World,
+    writer: Writer<'a>,
+}
+
+impl<'a> OracleChooser<'a> {
+    /// The chooser of a world.
+    pub fn new(world: &'a World, vocabulary: &'a Vocabulary) -> Self {
+        Self { world, writer: Writer::new(vocabulary) }
+    }
+}
+
+impl Director for OracleChooser<'_> {
+    fn plan(&self, pair: &PreferencePair, seen: &[FrameIndex], _: u32) -> Plan {
+        let call = oracle(&self.world.facts(pair.key), seen);
+        // A call that the vocabulary cannot spell is impossible here: centres and offsets are in it.
+        call.and_then(|call| self.writer.call(&call).ok()).map_or(Plan::Answer, Plan::Call)
+    }
+}

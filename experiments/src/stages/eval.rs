@@ -1,0 +1,160 @@
+//! In: a policy. Out: its judgments of held-out pairs, one line each.
+
+use std::sync::Arc;
+
+use dfdx::prelude::Cpu;
+use serde_json::Value;
+use vrt_core::episode::{Episode, Rules, StopReason};
+use vrt_core::model::Tiny;
+use vrt_core::op::PaperOps;
+use vrt_core::pair::{Preference, PreferencePair, Verdict};
+use vrt_core::policy::{FrameBank, Sampling, TinyPolicy};
+use vrt_core::rollout::rollout;
+
+use super::Link;
+use super::control::{OracleChooser, RandomFrames};
+use super::params::{ArmParams, Decode, EvalParams, Frames, HeldOut};
+use super::steps::{failed, read_weights};
+use crate::language;
+use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
+use crate::stats::Row;
+use crate::world::World;
+use crate::world::config::WorldConfig;
+use crate::world::split::{Length, Split};
+
+/// The judgments, inside the stage's entry.
+pub const JUDGMENTS: &str = "judgments.jsonl";
+
+/// Pairs judged between two looks at the stop request.
+const DRAW: usize = 512;
+
+/// The judging of held-out pairs.
+pub struct Eval {
+    world: WorldConfig,
+    params: EvalParams,
+    seed: u64,
+    policy: Option<StageId>,
+}
+
+/// Makes the stage of an arm.
+pub fn make(link: &Link) -> Arc<dyn Stage> {
+    let ArmParams { world, eval, .. } = link.params.clone();
+    Arc::new(Eval { world, params: eval, seed: link.seed, policy: link.previous })
+}
+
+impl Stage for Eval {
+    fn kind(&self) -> &'static str {
+        "eval"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn params(&self) -> Value {
+        // A greedy judge draws nothing: its judgments are the same for every seed.
+        let seed = (self.params.decode == Decode::Sampled).then_some(self.seed);
+        serde_json::json!({ "world": self.world, "eval": self.params, "seed": seed })
+    }
+
+    fn inputs(&self) -> Vec<StageId> {
+        self.policy.into_iter().collect()
+    }
+
+    fn title(&self) -> String {
+        let EvalParams { frames, decode, window, .. } = &self.params;
+        format!("judging, {frames:?} frames, p = {}, {decode:?}", window.width).to_lowercase()
+    }
+
+    fn estimate(&self) -> Cost {
+        let work = f64::from(self.params.pairs_per_split) * self.params.splits.len() as f64;
+        Cost { work, unit: "episodes", default_rate: 500.0 }
+    }
+
+    fn run(&self, cx: &mut StageContext) -> Result<(), StageError> {
+        let policy = self.policy.ok_or(StageError::Missing { stage: "eval", needs: "base" })?;
+        let mut model = Tiny::new(&Cpu::default(), 0);
+        model.load_flat(&read_weights(cx.input(policy)?)?).map_err(failed)?;
+        let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
+        let vocabulary = language::vocabulary().map_err(failed)?;
+        let keys: Vec<(Length, _)> = self
+            .params
+            .splits
+            .iter()
+            .flat_map(|&length| {
+                let split = match self.params.held_out {
+                    HeldOut::Design => Split::Design(length),
+                    HeldOut::Report => Split::Report(length),
+                };
+                split.keys(self.params.pairs_per_split).map(move |key| (length, key))
+            })
+            .collect();
+        let temperature = match self.params.decode {
+            Decode::Greedy => 0.0,
+            Decode::Sampled => self.params.temperature as f32,
+        };
+        let sampling = Sampling { temperature, seed: self.seed, step: 0, max_tokens: super::MAX_TOKENS };
+        let rules = Rules {
+            max_calls: if self.params.frames == Frames::None { 0 } else { Rules::default().max_calls },
+            window: self.params.window,
+            ..Rules::default()
+        };
+        let oracle = OracleChooser::new(&world, &vocabulary);
+        cx.progress().start(keys.len() as u64, 0);
+        let mut lines = Vec::new();
+        for draw in keys.chunks(DRAW) {
+            cx.check()?;
+            let bank = FrameBank::default();
+            let mut judge =
+                TinyPolicy::new(&model, &vocabulary, &bank, self.params.window, sampling).map_err(failed)?;
+            if self.params.frames == Frames::Oracle {
+                judge = judge.directed(&oracle);
+            }
+            let pairs: Vec<PreferencePair> = draw.iter().map(|(_, key)| world.pair(*key)).collect();
+            let (rollouts, _) = if self.params.frames == Frames::Random {
+                rollout::<RandomFrames, _>(&judge, &pairs, 1, &rules, cx.threads())
+            } else {
+                rollout::<PaperOps, _>(&judge, &pairs, 1, &rules, cx.threads())
+            }
+            .map_err(failed)?;
+            for rollout in rollouts {
+                let pair = &pairs[rollout.pair];
+                for sample in &rollout.samples {
+                    let row = row(pair, draw[rollout.pair].0, &sample.episode)?;
+                    serde_json::to_writer(&mut lines, &row).map_err(failed)?;
+                    lines.push(b'\n');
+                }
+            }
+            cx.progress().advance(draw.len() as u64);
+        }
+        Ok(vrt_train::atomic::write(&cx.out().join(JUDGMENTS), &lines)?)
+    }
+}
+
+fn row(pair: &PreferencePair, length: Length, episode: &Episode) -> Result<Row, StageError> {
+    let truth = pair.truth.ok_or_else(|| failed(Unlabelled(pair.key.0)))?;
+    let split = match length {
+        Length::Short => "short",
+        Length::Medium => "medium",
+        Length::Long => "long",
+    };
+    Ok(Row {
+        pair: pair.key.0,
+        split: split.to_owned(),
+        truth: digits(&truth),
+        answer: episode.answer().map(|answer| digits(&answer.verdict)),
+        calls: episode.calls(),
+        stop: episode.stop.as_ref().map_or("running", StopReason::name).to_owned(),
+        tokens: episode.tokens(),
+    })
+}
+
+/// A held-out pair has no ground truth.
+#[derive(Debug, thiserror::Error)]
+#[error("pair {0} has no ground truth")]
+struct Unlabelled(u64);
+
+fn digits(verdict: &Verdict) -> [u8; 4] {
+    let [ta, vq, mq] = verdict.dimensions.map(Preference::digit);
+    [ta, vq, mq, verdict.overall.digit()]
+}

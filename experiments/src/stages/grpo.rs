@@ -1,0 +1,135 @@
+//! In: a policy. Out: the policy after GRPO with the paper's objective.
+//!
+//! Stage 3 of the paper.
+
+use std::sync::Arc;
+
+use dfdx::prelude::Cpu;
+use serde_json::Value;
+use vrt_core::episode::Rules;
+use vrt_core::model::Tiny;
+use vrt_core::objective::{Objective, VrThinker};
+use vrt_core::op::PaperOps;
+use vrt_core::policy::FrameBank;
+use vrt_train::grpo::{self, GrpoConfig, Task};
+use vrt_train::learner::{Learner, Scope};
+use vrt_train::optim::{AdamWConfig, Decay, Schedule};
+
+use super::Link;
+use super::params::{ArmParams, GrpoParams};
+use super::steps::{self, Done, failed, read_weights};
+use crate::language;
+use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
+use crate::world::World;
+use crate::world::config::WorldConfig;
+use crate::world::split::{Split, Training};
+
+/// Stage 3.
+pub struct Grpo {
+    world: WorldConfig,
+    params: GrpoParams,
+    seed: u64,
+    policy: Option<StageId>,
+}
+
+/// Makes the stage of an arm.
+pub fn make(link: &Link) -> Arc<dyn Stage> {
+    let ArmParams { world, grpo, .. } = link.params.clone();
+    Arc::new(Grpo { world, params: grpo, seed: link.seed, policy: link.previous })
+}
+
+impl GrpoParams {
+    /// The paper's objective with this table's differences, checked.
+    ///
+    /// # Errors
+    /// [`StageError::Failed`] for an unknown key or a number outside its range.
+    pub fn objective(&self) -> Result<VrThinker, StageError> {
+        let objective: VrThinker = self.objective.clone().try_into().map_err(failed)?;
+        objective.validate().map_err(failed)?;
+        Ok(objective)
+    }
+
+    fn config(&self) -> GrpoConfig {
+        GrpoConfig {
+            steps: u64::from(self.steps),
+            groups: self.prompts as usize,
+            samples: self.group,
+            draws: self.draws,
+            epochs: u64::from(self.inner_epochs),
+            batch: self.batch as usize,
+            temperature: self.temperature as f32,
+            max_tokens: self.max_tokens,
+            schedule: Schedule {
+                peak: self.lr as f32,
+                warmup: u64::from(self.warmup),
+                floor: self.final_lr as f32,
+                decay: Decay::Linear,
+            },
+        }
+    }
+}
+
+impl Stage for Grpo {
+    fn kind(&self) -> &'static str {
+        "grpo"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn params(&self) -> Value {
+        serde_json::json!({ "world": self.world, "grpo": self.params, "seed": self.seed })
+    }
+
+    fn inputs(&self) -> Vec<StageId> {
+        self.policy.into_iter().collect()
+    }
+
+    fn title(&self) -> String {
+        format!("GRPO, seed {}", self.seed)
+    }
+
+    fn estimate(&self) -> Cost {
+        let GrpoParams { steps, prompts, group, .. } = self.params;
+        let work = f64::from(steps) * f64::from(prompts) * f64::from(group);
+        Cost { work, unit: "learned episodes", default_rate: 250.0 }
+    }
+
+    fn run(&self, cx: &mut StageContext) -> Result<(), StageError> {
+        let policy = self.policy.ok_or(StageError::Missing { stage: "grpo", needs: "base" })?;
+        let parameters = read_weights(cx.input(policy)?)?;
+        let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
+        let vocabulary = language::vocabulary().map_err(failed)?;
+        let objective = self.params.objective()?;
+        let mut reference = Tiny::new(&Cpu::default(), 0);
+        reference.load_flat(&parameters).map_err(failed)?;
+        let scope = if self.params.freeze_reading { Scope::Blocks } else { Scope::Language };
+        let adam = AdamWConfig {
+            betas: self.params.betas.map(|beta| beta as f32),
+            weight_decay: 0.0,
+            ..AdamWConfig::default()
+        };
+        let mut learner = Learner::new(parameters, scope, adam, cx.threads()).map_err(failed)?;
+        let first = super::first_pair(self.seed);
+        let pairs = |number: u64| world.pair(Split::Train(Training::Grpo).key(first + number as u32));
+        let config = self.params.config();
+        let task = Task {
+            config,
+            objective: &objective,
+            rules: Rules::default(),
+            vocabulary: &vocabulary,
+            pairs: &pairs,
+            reference: &reference,
+            seed: self.seed,
+        };
+        let bank = FrameBank::default();
+        steps::run(cx, &mut learner, config.steps, &mut 0u64, |learner, cursor, step| {
+            let metrics =
+                grpo::step::<PaperOps, _>(learner, &task, &bank, step, cursor).map_err(failed)?;
+            let remark =
+                format!("reward {:.3}, right {:.1} %, calls {:.2}", metrics.reward, 100.0 * metrics.overall, metrics.calls);
+            Ok(Done { metrics, remark })
+        })
+    }
+}

@@ -1,0 +1,135 @@
+//! In: the cold-started policy. Out: the policy fine-tuned on its own right traces.
+//!
+//! Stage 2 of the paper: several samples a pair, one kept if format and all four judgments are right.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use vrt_core::episode::Rules;
+use vrt_core::op::PaperOps;
+use vrt_core::pair::PreferencePair;
+use vrt_core::policy::{FrameBank, Sampling, TinyPolicy};
+use vrt_core::rollout::rollout;
+use vrt_core::sequence::Sequence;
+use vrt_core::window::MemoryWindow;
+use vrt_train::learner::{Learner, Scope};
+use vrt_train::optim::AdamWConfig;
+use vrt_train::rejection::{Harvest, keep};
+
+use super::Link;
+use super::params::{ArmParams, RftParams};
+use super::steps::{failed, read_weights};
+use super::supervised::{Passes, fine_tune};
+use crate::language;
+use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
+use crate::world::World;
+use crate::world::config::WorldConfig;
+use crate::world::split::{Split, Training};
+
+/// Pairs sampled at a time.
+const DRAW: u32 = 256;
+
+/// Stage 2.
+pub struct Rft {
+    world: WorldConfig,
+    params: RftParams,
+    seed: u64,
+    policy: Option<StageId>,
+}
+
+/// Makes the stage of an arm.
+pub fn make(link: &Link) -> Arc<dyn Stage> {
+    let ArmParams { world, rft, .. } = link.params.clone();
+    Arc::new(Rft { world, params: rft, seed: link.seed, policy: link.previous })
+}
+
+impl Stage for Rft {
+    fn kind(&self) -> &'static str {
+        "rft"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn params(&self) -> Value {
+        serde_json::json!({ "world": self.world, "rft": self.params, "seed": self.seed })
+    }
+
+    fn inputs(&self) -> Vec<StageId> {
+        self.policy.into_iter().collect()
+    }
+
+    fn title(&self) -> String {
+        format!("rejection-sampling fine-tuning, seed {}", self.seed)
+    }
+
+    fn estimate(&self) -> Cost {
+        let work = f64::from(self.params.prompts) * f64::from(self.params.samples);
+        Cost { work, unit: "episodes", default_rate: 500.0 }
+    }
+
+    fn run(&self, cx: &mut StageContext) -> Result<(), StageError> {
+        let policy = self.policy.ok_or(StageError::Missing { stage: "rft", needs: "cold_start" })?;
+        let parameters = read_weights(cx.input(policy)?)?;
+        let (traces, harvest) = self.harvest(cx, parameters.clone())?;
+        let text = serde_json::to_vec_pretty(&harvest).map_err(failed)?;
+        vrt_train::atomic::write(&cx.out().join("harvest.json"), &text)?;
+        let RftParams { epochs, batch, lr, final_lr, .. } = self.params;
+        fine_tune(cx, parameters, &traces, &Passes { epochs, batch, lr, final_lr }, self.seed)
+    }
+}
+
+impl Rft {
+    fn harvest(
+        &self,
+        cx: &StageContext,
+        parameters: Vec<f32>,
+    ) -> Result<(Vec<(PreferencePair, Sequence)>, Harvest), StageError> {
+        let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
+        let vocabulary = language::vocabulary().map_err(failed)?;
+        let learner = Learner::new(parameters, Scope::Language, AdamWConfig::default(), cx.threads())
+            .map_err(failed)?;
+        let bank = FrameBank::default();
+        let sampling = Sampling {
+            temperature: self.params.temperature as f32,
+            seed: self.seed,
+            step: 0,
+            max_tokens: super::MAX_TOKENS,
+        };
+        let policy =
+            TinyPolicy::new(&learner.model, &vocabulary, &bank, MemoryWindow::default(), sampling)
+                .map_err(failed)?;
+        let mut kept = Vec::new();
+        let mut harvest = Harvest::default();
+        cx.progress().start(u64::from(self.params.prompts), 0);
+        let first = super::first_pair(self.seed);
+        let mut done = 0;
+        while done < self.params.prompts {
+            cx.check()?;
+            let draw = DRAW.min(self.params.prompts - done);
+            let numbers = first + done..first + done + draw;
+            let keys = numbers.map(|i| Split::Train(Training::Rejection).key(i));
+            let pairs: Vec<PreferencePair> = keys.map(|key| world.pair(key)).collect();
+            let samples = self.params.samples;
+            let (rollouts, _) =
+                rollout::<PaperOps, _>(&policy, &pairs, samples, &Rules::default(), cx.threads())
+                    .map_err(failed)?;
+            for rollout in rollouts {
+                let pair = &pairs[rollout.pair];
+                let Some(truth) = &pair.truth else { continue };
+                if let Some(sequence) = keep(rollout, truth, &mut harvest) {
+                    kept.push((pair.clone(), sequence));
+                }
+            }
+            bank.clear();
+            done += draw;
+            cx.progress().set(u64::from(done));
+        }
+        if kept.is_empty() {
+            let why = "no sampled trace was right in everything: train the cold start longer";
+            return Err(StageError::Failed(why.into()));
+        }
+        Ok((kept, harvest))
+    }
+}

@@ -1,0 +1,89 @@
+//! In: the world's scripted teacher. Out: a policy: it writes real traces through the same loop as the model.
+
+use vrt_core::op::Outcome;
+use vrt_core::pair::Pool;
+use vrt_core::policy::{Opening, Policy, PolicyError, Reply, Turn};
+use vrt_core::sequence::Sequence;
+use vrt_core::tokenizer::{Vocabulary, VocabularyError};
+
+use crate::language::Writer;
+use crate::world::World;
+use crate::world::players::{Play, teach};
+use crate::world::teacher::TeacherParams;
+
+/// The bad chooser who reads perfectly: the source of cold-start traces.
+pub struct Teacher<'a> {
+    world: &'a World,
+    params: &'a TeacherParams,
+    vocabulary: &'a Vocabulary,
+}
+
+/// A play and how much of it was told.
+pub struct Telling {
+    play: Play,
+    told: usize,
+    sequence: Sequence,
+    pool: Pool,
+}
+
+impl<'a> Teacher<'a> {
+    /// The teacher of a world.
+    pub fn new(world: &'a World, params: &'a TeacherParams, vocabulary: &'a Vocabulary) -> Self {
+        Self { world, params, vocabulary }
+    }
+}
+
+fn failed(telling: &Telling, error: &VocabularyError) -> PolicyError {
+    PolicyError { pair: telling.play.facts.key, reason: error.to_string() }
+}
+
+impl Policy for Teacher<'_> {
+    type State = Telling;
+
+    fn open(&self, openings: &[Opening<'_>]) -> Result<Vec<Telling>, PolicyError> {
+        let mut states = Vec::new();
+        for one in openings {
+            for sample in 0..one.samples {
+                let play = teach(self.world, one.pair.key, self.params, u64::from(sample));
+                let sequence = Writer::new(self.vocabulary)
+                    .play(one.pair, &play)
+                    .map_err(|error| PolicyError { pair: one.pair.key, reason: error.to_string() })?;
+                states.push(Telling { play, told: 0, sequence, pool: one.pair.pool() });
+            }
+        }
+        Ok(states)
+    }
+
+    fn reply(&self, turns: &mut [Turn<'_, Telling>]) -> Vec<Result<Reply, PolicyError>> {
+        let writer = Writer::new(self.vocabulary);
+        turns
+            .iter_mut()
+            .map(|turn| {
+                let state = &mut *turn.state;
+                let unit = &state.play.units[state.told];
+                let tokens = writer.unit(unit).map_err(|error| failed(state, &error))?;
+                state.told += 1;
+                let text = self.vocabulary.render(&tokens, state.pool);
+                Ok(Reply { text, tokens: tokens.len() as u32 - 1, cut: false })
+            })
+            .collect()
+    }
+
+    fn observe(&self, shown: &mut [(&mut Telling, &Outcome)]) -> Vec<Result<(), PolicyError>> {
+        shown
+            .iter()
+            .map(|(state, outcome)| {
+                let asked = state.play.units[state.told - 1].call.map(|call| call.frames(state.pool));
+                if asked.as_ref() == Some(&outcome.frames) {
+                    return Ok(());
+                }
+                let reason = format!("asked for {asked:?}, was shown {:?}", outcome.frames);
+                Err(PolicyError { pair: state.play.facts.key, reason })
+            })
+            .collect()
+    }
+
+    fn sequence(&self, state: Telling) -> Option<Sequence> {
+        Some(state.sequence)
+    }
+}

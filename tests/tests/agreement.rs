@@ -1,0 +1,105 @@
+//! The trainer's log-probability of a token equals the sampler's, to 1e-4: on the teacher's real episodes, with
+//! text, frames and several rounds, under windows of 0, 1 and 3 outcomes.
+
+use dfdx::prelude::{Cpu, NoneTape};
+use experiments::language;
+use experiments::teacher::Teacher;
+use experiments::world::World;
+use experiments::world::config::WorldConfig;
+use experiments::world::split::{Split, Training};
+use experiments::world::teacher::TeacherParams;
+use vrt_core::episode::Rules;
+use vrt_core::model::decode::{Engine, Feed, NewRow};
+use vrt_core::model::{Fused, Tiny};
+use vrt_core::op::PaperOps;
+use vrt_core::pair::{FrameIndex, PairKey, PreferencePair};
+use vrt_core::policy::FrameBank;
+use vrt_core::rollout::rollout;
+use vrt_core::sequence::{Input, Packed, Sequence};
+use vrt_core::window::MemoryWindow;
+
+/// Episodes of a teacher who never stops early: most have outcomes that leave the window.
+fn episodes() -> (Vec<PreferencePair>, Vec<Sequence>) {
+    let world = World::new(7, WorldConfig::default()).unwrap();
+    let params = TeacherParams { stop_first: 0.0, stop: 0.1, stop_clear: 0.1, ..TeacherParams::default() };
+    let vocabulary = language::vocabulary().unwrap();
+    let teacher = Teacher::new(&world, &params, &vocabulary);
+    let keys = Split::Train(Training::ColdStart).keys(24);
+    let pairs: Vec<PreferencePair> = keys.map(|key| world.pair(key)).collect();
+    let (rollouts, ledger) = rollout::<PaperOps, _>(&teacher, &pairs, 1, &Rules::default(), 1).unwrap();
+    assert_eq!(ledger.stops[0], 24, "every episode of the teacher is answered");
+    let sequences = rollouts.into_iter().flat_map(|rollout| rollout.samples).filter_map(|sample| sample.sequence);
+    (pairs, sequences.collect())
+}
+
+/// `ln p` of each target as the decoder's engine gives it, one row at a time.
+fn decoded(model: &Tiny, bank: &FrameBank, sequence: &Sequence, window: MemoryWindow, temperature: f32) -> Vec<f32> {
+    let mut engine = Engine::new(model.decoder_weights().unwrap().into());
+    let mut cache = engine.cache();
+    let mut logits = Vec::new();
+    let mut logps = Vec::new();
+    let mut targets = sequence.targets.iter().peekable();
+    let mut round = 0;
+    for (position, row) in sequence.rows.iter().enumerate() {
+        if row.round != round {
+            round = row.round;
+            cache.evict(window, round);
+        }
+        let token;
+        let feed = match row.input {
+            Input::Text(id) => Feed::Text(id),
+            Input::Frame(frame) => {
+                token = bank.get(sequence.pair, frame).unwrap();
+                Feed::Visual(&token)
+            }
+        };
+        let rows = [NewRow { feed, position: [position as u32; 3], evidence: row.evidence, round: row.round }];
+        engine.forward(&mut [(&mut cache, &rows)], window, &mut logits).unwrap();
+        if let Some(target) = targets.next_if(|target| target.row as usize == position) {
+            let scaled: Vec<f64> = logits.iter().map(|&x| f64::from(x / temperature)).collect();
+            let largest = scaled.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let total: f64 = scaled.iter().map(|x| (x - largest).exp()).sum();
+            logps.push((scaled[target.token as usize] - largest - total.ln()) as f32);
+        }
+    }
+    assert!(targets.next().is_none());
+    logps
+}
+
+#[test]
+fn the_trainer_and_the_sampler_agree() {
+    let (pairs, sequences) = episodes();
+    let rounds = |sequence: &Sequence| sequence.rows.iter().map(|row| row.round).max().unwrap_or(0);
+    assert!(sequences.iter().filter(|sequence| rounds(sequence) == 3).count() > 5);
+    let dev = Cpu::default();
+    let mut model = Tiny::new(&dev, 3);
+    // Sharper logits than fresh weights give, so that a wrong mask could not hide.
+    let sharp: Vec<f32> = model.to_flat().iter().map(|x| 1.5 * x).collect();
+    model.load_flat(&sharp).unwrap();
+    let bank = FrameBank::default();
+    for (pair, sequence) in pairs.iter().zip(&sequences) {
+        let wanted: Vec<_> = sequence.frames().map(|frame| (pair, frame)).collect();
+        bank.look(&model, &wanted).unwrap();
+    }
+    let mut by_width = Vec::new();
+    for width in [0, 1, 3] {
+        let window = MemoryWindow { width };
+        let mut visual = Vec::new();
+        let packed = Packed::new(&sequences, |pair: PairKey, frame: FrameIndex| {
+            let token = bank.get(pair, frame).unwrap();
+            visual.extend_from_slice(&token);
+            (visual.len() / token.len()) as u32 - 1
+        });
+        let visual = model.given_rows(&dev, &visual, NoneTape).unwrap();
+        let trained = model.token_logps::<Fused, _>(&packed, visual, window, 0.8).unwrap().logps.as_vec();
+        let sampled: Vec<f32> =
+            sequences.iter().flat_map(|sequence| decoded(&model, &bank, sequence, window, 0.8)).collect();
+        assert_eq!(trained.len(), sampled.len());
+        for (trained, sampled) in trained.iter().zip(&sampled) {
+            assert!((trained - sampled).abs() < 1e-4, "p = {width}: {trained} {sampled}");
+        }
+        by_width.push(trained);
+    }
+    assert_ne!(by_width[0], by_width[1], "the window must matter");
+    assert_ne!(by_width[1], by_width[2], "the window must matter");
+}

@@ -1,0 +1,24 @@
+//! The policy's model: Qwen2.5-VL's architecture, at any size.
+
+pub mod attention;
+mod cache;
+pub mod decode;
+pub mod decoder;
+pub mod dims;
+pub mod error;
+pub mod gradients;
+pub mod kernels;
+pub mod ops;
+pub mod panels;
+pub mod params;
+pub mod patches;
+pub mod qwen;
+pub mod sampling;
+pub mod vision;
+pub mod weights;
+
+pub use dims::Tiny;
+pub use error::ModelError;
+pub use gradients::{Frames, Shard};
+pub use ops::Fused;
+pub use params::ParamSpec;

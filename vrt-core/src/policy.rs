@@ -1,0 +1,81 @@
+//! In: a pair, the frames shown so far. Out: the text of the next reasoning unit.
+//!
+//! Every policy stands behind one trait: the typed model ([`TinyPolicy`]), recorded text ([`Replay`]), and the
+//! scripted players of a world.
+
+mod bank;
+mod replay;
+mod tiny;
+
+use serde::{Deserialize, Serialize};
+
+use crate::op::Outcome;
+use crate::pair::{FrameIndex, PairKey, PreferencePair};
+use crate::sequence::Sequence;
+pub use bank::{FrameBank, LookError};
+pub use replay::Replay;
+pub use tiny::{Director, Plan, Sampling, TinyError, TinyPolicy, TinyState, query_rows};
+
+/// A policy could not go on with an episode.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("pair {}: {reason}", pair.0)]
+pub struct PolicyError {
+    /// The pair that was judged.
+    pub pair: PairKey,
+    /// What went wrong.
+    pub reason: String,
+}
+
+/// What a policy wrote for one unit, before anybody read it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The text, as it stands.
+    pub text: String,
+    /// Tokens of the reply, where the policy counts them.
+    pub tokens: u32,
+    /// Whether a length limit cut the reply off.
+    pub cut: bool,
+}
+
+/// What an episode begins with.
+#[derive(Clone, Copy)]
+pub struct Opening<'a> {
+    /// The pair to be judged.
+    pub pair: &'a PreferencePair,
+    /// The paper's `V`: the frames that are shown first.
+    pub initial: &'a [FrameIndex],
+    /// How many samples are drawn for the pair; they share the opening.
+    pub samples: u32,
+}
+
+/// One unit that is wanted.
+pub struct Turn<'a, S> {
+    /// The episode's state.
+    pub state: &'a mut S,
+    /// Whether the unit may still ask for evidence.
+    pub may_call: bool,
+}
+
+/// Whoever writes the units.
+pub trait Policy: Sync {
+    /// What the policy remembers of one episode.
+    type State: Send;
+
+    /// Opens `samples` episodes for each pair, in order.
+    ///
+    /// # Errors
+    /// [`PolicyError`] if a pair cannot be shown.
+    fn open(&self, openings: &[Opening<'_>]) -> Result<Vec<Self::State>, PolicyError>;
+
+    /// Writes one unit for each turn.
+    fn reply(&self, turns: &mut [Turn<'_, Self::State>]) -> Vec<Result<Reply, PolicyError>>;
+
+    /// Shows each episode the outcome of its last call.
+    ///
+    /// # Errors
+    /// [`PolicyError`] if a frame cannot be shown; one entry an episode.
+    fn observe(&self, shown: &mut [(&mut Self::State, &Outcome)]) -> Vec<Result<(), PolicyError>>;
+
+    /// The episode as the model saw it, where the policy is one that can be trained on it.
+    fn sequence(&self, state: Self::State) -> Option<Sequence>;
+}

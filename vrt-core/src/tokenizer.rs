@@ -1,0 +1,305 @@
+//! In: the trace grammar, the operations' grammars and a world's words. Out: the closed vocabulary of the
+//! tiny policy, and the text its tokens stand for.
+//!
+//! One piece is one decision: fixed text that leaves no choice is fused (`</Think>\n<Answer>` is a single
+//! piece), so a trace of 300 characters is about 40 tokens. Frames are named relative to an anchor: inside a
+//! call, a frame piece sets the anchor and each offset piece after it names the frame that far away, saturating
+//! at the ends of the video; a frame that the call already names is not written twice. Rendering is the only
+//! direction needed: tokens are never made from text.
+
+use std::collections::HashMap;
+
+use crate::op::{GrammarPart, OpGrammar, Slot};
+use crate::pair::{Confidence, Dimension, FrameIndex, FrameOffset, Judgment, Pool, Side};
+
+/// What one token stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Piece {
+    /// Opens the query.
+    Query,
+    /// `<Snapshot>`
+    Snapshot,
+    /// `</Snapshot>\n<Think>`
+    Think,
+    /// `</Think>\n<Recommend Answer>`
+    Recommend,
+    /// `</Think>\n<Answer>`
+    Answer,
+    /// `</Answer>`
+    Close,
+    /// `TA=1`, …, or `OA=1` for `None`.
+    Preference(Option<Dimension>, u8),
+    /// `CF=1`
+    Confidence(Confidence),
+    /// A word of the world's prompts and reports.
+    Word(String),
+    /// A frame of one video.
+    Frame(Side, FrameOffset),
+    /// A signed distance in frames.
+    Offset(i8),
+    /// A stretch of fixed text of an operation's call: `(operation, part)`.
+    Call(usize, usize),
+}
+
+impl Piece {
+    /// The piece of a word: a signed number is an offset.
+    fn of_word(word: &str) -> Self {
+        let signed = word.starts_with(['+', '-']);
+        match word.parse() {
+            Ok(offset) if signed => Self::Offset(offset),
+            _ => Self::Word(word.to_owned()),
+        }
+    }
+}
+
+/// Something the vocabulary has no piece for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VocabularyError {
+    /// A word outside the closed vocabulary.
+    #[error("the tiny policy's vocabulary has no piece for {0:?}; it knows only the words of the world it was built for")]
+    Unknown(String),
+    /// More pieces than the model has embeddings for.
+    #[error("{pieces} pieces do not fit the model's vocabulary of {limit}; shorten the videos or enlarge the alias in model/dims.rs")]
+    TooLarge {
+        /// Pieces needed.
+        pieces: usize,
+        /// Embeddings there are.
+        limit: usize,
+    },
+    /// An operation whose arguments the closed vocabulary cannot spell.
+    #[error("operation `{0}` takes arguments other than lists of frames, which the tiny policy cannot spell")]
+    Unspeakable(&'static str),
+}
+
+/// The closed vocabulary. Ids are stable for the same grammar, operations and words.
+#[derive(Clone, Debug)]
+pub struct Vocabulary {
+    pieces: Vec<Piece>,
+    ids: HashMap<Piece, u32>,
+    calls: Vec<Vec<GrammarPart>>,
+}
+
+impl Vocabulary {
+    /// Builds the vocabulary of these operations, of a world's words (signed numbers are offsets) and of the
+    /// frames of videos of up to `longest` frames; id 0 is reserved for visual rows.
+    ///
+    /// # Errors
+    /// [`VocabularyError`] if an operation cannot be spelled or `limit` is exceeded.
+    pub fn new(
+        operations: &[OpGrammar],
+        words: &[&str],
+        longest: u32,
+        limit: usize,
+    ) -> Result<Self, VocabularyError> {
+        let mut pieces = vec![
+            Piece::Query,
+            Piece::Query,
+            Piece::Snapshot,
+            Piece::Think,
+            Piece::Recommend,
+            Piece::Answer,
+            Piece::Close,
+        ];
+        for dimension in Dimension::ALL.map(Some).into_iter().chain([None]) {
+            pieces.extend((0..3).map(|digit| Piece::Preference(dimension, digit)));
+        }
+        pieces.extend(Confidence::ALL.map(Piece::Confidence));
+        for (op, grammar) in operations.iter().enumerate() {
+            for (part, element) in grammar.parts.iter().enumerate() {
+                match element {
+                    GrammarPart::Fixed(_) => pieces.push(Piece::Call(op, part)),
+                    GrammarPart::Slot(Slot::Frames { .. }) => {}
+                    GrammarPart::Slot(_) => return Err(VocabularyError::Unspeakable(grammar.name)),
+                }
+            }
+        }
+        for side in Side::BOTH {
+            pieces.extend((0..longest).map(|t| Piece::Frame(side, FrameOffset(t))));
+        }
+        pieces.extend(words.iter().map(|word| Piece::of_word(word)));
+        if pieces.len() > limit {
+            return Err(VocabularyError::TooLarge { pieces: pieces.len(), limit });
+        }
+        let ids = pieces.iter().enumerate().skip(1).map(|(id, piece)| (piece.clone(), id as u32)).collect();
+        let calls = operations.iter().map(|grammar| grammar.parts.clone()).collect();
+        Ok(Self { pieces, ids, calls })
+    }
+
+    /// Number of ids in use, id 0 included.
+    pub fn len(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Never: the trace grammar alone has pieces.
+    pub fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// What an id stands for; `None` for id 0 and beyond the end.
+    pub fn piece(&self, id: u32) -> Option<&Piece> {
+        self.pieces.get(id as usize).filter(|_| id != 0)
+    }
+
+    /// Every id with its piece.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &Piece)> {
+        self.pieces.iter().enumerate().skip(1).map(|(id, piece)| (id as u32, piece))
+    }
+
+    /// The id of a piece.
+    ///
+    /// # Errors
+    /// [`VocabularyError::Unknown`] names the piece.
+    pub fn id(&self, piece: &Piece) -> Result<u32, VocabularyError> {
+        self.ids.get(piece).copied().ok_or_else(|| VocabularyError::Unknown(format!("{piece:?}")))
+    }
+
+    /// The piece that names a frame.
+    ///
+    /// # Errors
+    /// [`VocabularyError::Unknown`] beyond the pool or the longest video.
+    pub fn frame(&self, pool: Pool, frame: FrameIndex) -> Result<u32, VocabularyError> {
+        match pool.locate(frame) {
+            Some((side, offset)) => self.id(&Piece::Frame(side, offset)),
+            None => Err(VocabularyError::Unknown(format!("frame {frame}"))),
+        }
+    }
+
+    /// The ids of words separated by white space.
+    ///
+    /// # Errors
+    /// [`VocabularyError::Unknown`] names the first word without a piece.
+    pub fn words(&self, text: &str) -> Result<Vec<u32>, VocabularyError> {
+        text.split_whitespace()
+            .map(|word| {
+                let piece = Piece::of_word(word);
+                self.ids.get(&piece).copied().ok_or_else(|| VocabularyError::Unknown(word.to_owned()))
+            })
+            .collect()
+    }
+
+    /// A judgment's pieces, in the order in which it is written.
+    ///
+    /// # Errors
+    /// Never for a vocabulary built by [`Vocabulary::new`].
+    pub fn judgment(&self, judgment: &Judgment) -> Result<Vec<u32>, VocabularyError> {
+        let verdict = judgment.verdict;
+        Dimension::ALL
+            .into_iter()
+            .map(|dimension| Piece::Preference(Some(dimension), verdict.get(dimension).digit()))
+            .chain([Piece::Preference(None, verdict.overall.digit())])
+            .chain(judgment.confidence.map(Piece::Confidence))
+            .map(|piece| self.id(&piece))
+            .collect()
+    }
+
+    /// Ids after which a unit is complete: `</Answer>` and the last piece of each call.
+    pub fn closing(&self) -> Vec<u32> {
+        let calls = self.calls.iter().enumerate().filter(|(_, parts)| !parts.is_empty());
+        calls
+            .map(|(op, parts)| Piece::Call(op, parts.len() - 1))
+            .chain([Piece::Close])
+            .filter_map(|piece| self.ids.get(&piece).copied())
+            .collect()
+    }
+
+    /// The text that tokens stand for, frames numbered in `pool`.
+    ///
+    /// Whatever the tokens, this is total: what the grammar does not allow becomes text that the reader refuses.
+    pub fn render(&self, tokens: &[u32], pool: Pool) -> String {
+        let mut text = String::with_capacity(tokens.len() * 8);
+        let mut list: Option<FrameList> = None;
+        for &token in tokens {
+            let Some(piece) = self.piece(token) else {
+                text.push('\u{fffd}');
+                continue;
+            };
+            if let Some(open) = &mut list {
+                match piece {
+                    Piece::Frame(side, offset) => {
+                        match pool.index(*side, *offset) {
+                            Some(_) => open.anchor = Some((*side, *offset)),
+                            None => text.push_str("no such frame"),
+                        }
+                        continue;
+                    }
+                    Piece::Offset(distance) => {
+                        if let Some(frame) = open.name(*distance, pool) {
+                            if !open.named.is_empty() {
+                                text.push_str(", ");
+                            }
+                            text.push_str(&frame.to_string());
+                            open.named.push(frame);
+                        } else if open.anchor.is_none() {
+                            text.push_str("no anchor");
+                        }
+                        continue;
+                    }
+                    _ => list = None,
+                }
+            }
+            self.push(&mut text, piece, pool);
+            if let Piece::Call(op, part) = piece {
+                let next = self.calls[*op].get(part + 1);
+                list = matches!(next, Some(GrammarPart::Slot(_))).then(FrameList::default);
+            }
+        }
+        text
+    }
+
+    fn push(&self, text: &mut String, piece: &Piece, pool: Pool) {
+        let word = |text: &mut String, word: &str| {
+            if !text.is_empty() && !text.ends_with(['>', '\n']) {
+                text.push(' ');
+            }
+            text.push_str(word);
+        };
+        let entry = |text: &mut String, key: &str, digit: u8| {
+            if !text.is_empty() && !text.ends_with('>') {
+                text.push_str(", ");
+            }
+            text.push_str(&format!("{key}={digit}"));
+        };
+        match piece {
+            Piece::Query => {}
+            Piece::Snapshot => text.push_str("<Snapshot>"),
+            Piece::Think => text.push_str("</Snapshot>\n<Think>"),
+            Piece::Recommend => text.push_str("</Think>\n<Recommend Answer>"),
+            Piece::Answer => text.push_str("</Think>\n<Answer>"),
+            Piece::Close => text.push_str("</Answer>"),
+            Piece::Preference(dimension, digit) => entry(text, dimension.map_or("OA", Dimension::key), *digit),
+            Piece::Confidence(level) => entry(text, "CF", level.digit()),
+            Piece::Word(piece) => word(text, piece),
+            Piece::Frame(side, offset) => match pool.index(*side, *offset) {
+                Some(frame) => word(text, &format!("#{frame}")),
+                None => word(text, "#?"),
+            },
+            Piece::Offset(distance) => word(text, &format!("{distance:+}")),
+            Piece::Call(op, part) => {
+                if *part == 0 {
+                    text.push_str("</Recommend Answer>\n");
+                }
+                if let Some(GrammarPart::Fixed(fixed)) = self.calls[*op].get(*part) {
+                    text.push_str(fixed);
+                }
+            }
+        }
+    }
+}
+
+/// A list of frames while it is spelled.
+#[derive(Default)]
+struct FrameList {
+    anchor: Option<(Side, FrameOffset)>,
+    named: Vec<FrameIndex>,
+}
+
+impl FrameList {
+    /// The frame that far from the anchor, unless there is no anchor or the call names it already.
+    fn name(&self, distance: i8, pool: Pool) -> Option<FrameIndex> {
+        let (side, anchor) = self.anchor?;
+        let last = i64::from(pool.len(side)) - 1;
+        let offset = (i64::from(anchor.0) + i64::from(distance)).clamp(0, last.max(0));
+        let frame = pool.index(side, FrameOffset(offset as u32))?;
+        (!self.named.contains(&frame)).then_some(frame)
+    }
+}

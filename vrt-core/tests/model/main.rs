@@ -1,0 +1,9 @@
+//! The typed model: its operations, gradients, masks and parameters.
+
+mod differences;
+mod golden;
+mod masks;
+mod parameters;
+mod parity;
+mod sampler;
+mod support;

@@ -1,0 +1,404 @@
+//! In: a checked objective. Out: its struct, its defaults, its checks, and its `Objective` impl.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use super::check::{Factor, Objective, Term};
+use super::parse::Outline;
+
+/// Emits an objective.
+pub fn objective(objective: &Objective<'_>) -> TokenStream {
+    let declared = declared(objective);
+    let inherent = inherent(objective);
+    let behaviour = behaviour(objective);
+    let checks = checks(objective);
+    quote!(#declared #inherent #behaviour #checks)
+}
+
+/// The struct and its defaults.
+fn declared(objective: &Objective<'_>) -> TokenStream {
+    let Objective {
+        attrs,
+        vis,
+        name,
+        terms,
+        weights,
+        advantage,
+        loss,
+        groups,
+        ..
+    } = objective;
+    let fields: Vec<&Ident> = terms.iter().map(|term| &term.field).collect();
+    let paths: Vec<_> = terms.iter().map(|term| &term.path).collect();
+    let term_docs = terms
+        .iter()
+        .map(|term| format!("The parameters of the term `{}`.", term.field));
+    let weight_names: Vec<&Ident> = weights.iter().map(|weight| &weight.name).collect();
+    let weight_defaults = weights.iter().map(|weight| weight.default);
+    let weight_docs = weights.iter().map(|weight| {
+        let weighed: Vec<String> = terms
+            .iter()
+            .filter(|term| matches!(&term.factor, Factor::Named(named) if *named == weight.name))
+            .map(|term| format!("`{}`", term.field))
+            .collect();
+        let (low, high) = (weight.low, weight.high);
+        format!(
+            "The weight of {}, from {low} to {high}.",
+            weighed.join(" and ")
+        )
+    });
+    let from = |part: &str| format!("{name}::{part}_over_declared");
+    let (from_advantage, from_clip) = (from("advantage"), from("clip"));
+    let (from_kl, from_groups) = (from("kl"), from("groups"));
+    let (clip, kl, reduce) = (&loss.clip, &loss.kl, &loss.reduce);
+    quote! {
+        #(#attrs)*
+        #[derive(
+            Clone,
+            Debug,
+            PartialEq,
+            ::vrt_core::__private::serde::Serialize,
+            ::vrt_core::__private::serde::Deserialize,
+        )]
+        #[serde(crate = "::vrt_core::__private::serde", default, deny_unknown_fields)]
+        #vis struct #name {
+            #(
+                #[doc = #term_docs]
+                pub #fields: #paths,
+            )*
+            #(
+                #[doc = #weight_docs]
+                pub #weight_names: f64,
+            )*
+            /// How rewards become advantages.
+            #[serde(deserialize_with = #from_advantage)]
+            pub advantage: ::vrt_core::objective::AdvantageSpec,
+            /// The clipped ratio.
+            #[serde(deserialize_with = #from_clip)]
+            pub clip: ::vrt_core::objective::ClipSpec,
+            /// The distance from the reference policy.
+            #[serde(deserialize_with = #from_kl)]
+            pub kl: ::vrt_core::objective::KlSpec,
+            /// From tokens to one number.
+            pub reduce: ::vrt_core::objective::Reduce,
+            /// Which groups are drawn again.
+            #[serde(deserialize_with = #from_groups)]
+            pub groups: ::vrt_core::objective::Resample,
+        }
+
+        impl #name {
+            /// Every number as it was declared.
+            pub const DECLARED: Self = Self {
+                #(#fields: <#paths>::DEFAULT,)*
+                #(#weight_names: #weight_defaults,)*
+                advantage: #advantage,
+                clip: #clip,
+                kl: #kl,
+                reduce: #reduce,
+                groups: #groups,
+            };
+        }
+
+        impl ::core::default::Default for #name {
+            fn default() -> Self {
+                Self::DECLARED
+            }
+        }
+    }
+}
+
+/// What serde and the trait's methods call.
+fn inherent(objective: &Objective<'_>) -> TokenStream {
+    let name = objective.name;
+    let parts = [
+        ("advantage", "AdvantageSpec", "AdvantageOverride"),
+        ("clip", "ClipSpec", "ClipOverride"),
+        ("kl", "KlSpec", "KlOverride"),
+        ("groups", "Resample", "ResampleOverride"),
+    ];
+    let readers = parts.map(|(field, spec, stated)| {
+        let function = format_ident!("{field}_over_declared");
+        let (field, spec) = (format_ident!("{field}"), format_ident!("{spec}"));
+        let stated = format_ident!("{stated}");
+        quote! {
+            fn #function<'de, D: ::vrt_core::__private::serde::Deserializer<'de>>(
+                from: D,
+            ) -> ::core::result::Result<::vrt_core::objective::#spec, D::Error> {
+                let stated: ::vrt_core::objective::#stated =
+                    ::vrt_core::__private::serde::Deserialize::deserialize(from)?;
+                ::core::result::Result::Ok(stated.over(Self::DECLARED.#field))
+            }
+        }
+    });
+    let assignments = objective.ties.iter().map(|tie| {
+        let ((a, b), (c, d)) = (&tie.follower, &tie.leader);
+        quote!(tied.#a.#b = tied.#c.#d;)
+    });
+    quote! {
+        #[allow(unused_mut)]
+        impl #name {
+            /// The same numbers with every tied parameter set to the one it follows.
+            fn tied(&self) -> Self {
+                let mut tied = ::core::clone::Clone::clone(self);
+                #(#assignments)*
+                tied
+            }
+
+            #(#readers)*
+        }
+    }
+}
+
+/// The `Objective` impl.
+fn behaviour(objective: &Objective<'_>) -> TokenStream {
+    let Objective {
+        name,
+        terms,
+        weights,
+        ties,
+        requires,
+        ..
+    } = objective;
+    let text = name.to_string();
+    let fields: Vec<&Ident> = terms.iter().map(|term| &term.field).collect();
+    let names: Vec<TokenStream> = terms.iter().map(term_name).collect();
+    let factors = terms.iter().map(|term| factor(term, &quote!(tied)));
+    let weight_checks = weights.iter().map(|weight| {
+        let (field, low, high) = (&weight.name, weight.low, weight.high);
+        let place = field.to_string();
+        quote! {
+            if !(#low..=#high).contains(&tied.#field) {
+                return ::core::result::Result::Err(::vrt_core::objective::ObjectiveError::Number {
+                    objective: #text,
+                    place: #place,
+                    value: tied.#field,
+                    range: ::vrt_core::reward::Interval::new(#low, #high),
+                });
+            }
+        }
+    });
+    let tie_checks = ties.iter().map(|tie| {
+        let ((a, b), (c, d)) = (&tie.follower, &tie.leader);
+        let (follower, leader) = (format!("{a}.{b}"), format!("{c}.{d}"));
+        quote! {
+            if self.#a.#b != Self::DECLARED.#a.#b && self.#a.#b != self.#c.#d {
+                return ::core::result::Result::Err(::vrt_core::objective::ObjectiveError::Tied {
+                    objective: #text,
+                    follower: #follower,
+                    leader: #leader,
+                });
+            }
+        }
+    });
+    let require_checks = requires.iter().map(|(require, _)| {
+        let leaf = |name: &Ident| leaf(objective, name, &quote!(tied));
+        let (left, right) = (require.left.interval(&leaf), require.right.interval(&leaf));
+        let words = require.words();
+        let broken = broken(require.or_equal);
+        quote! {
+            let (left, right) = (#left.high, #right.high);
+            if #broken {
+                return ::core::result::Result::Err(::vrt_core::objective::ObjectiveError::Require {
+                    objective: #text,
+                    words: #words,
+                    left,
+                    right,
+                });
+            }
+        }
+    });
+    quote! {
+        impl ::vrt_core::objective::Objective for #name {
+            const NAME: &'static str = #text;
+            const TERMS: &'static [&'static str] = &[#(#names),*];
+
+            fn score(
+                &self,
+                group: &::vrt_core::reward::Group<'_>,
+            ) -> ::vrt_core::reward::RewardSheet {
+                let tied = self.tied();
+                let samples = group
+                    .samples
+                    .iter()
+                    .map(|ep| {
+                        ::vrt_core::reward::SampleReward::new(::std::vec![
+                            #(::vrt_core::reward::TermReward::new(
+                                #names,
+                                ::vrt_core::reward::RewardTerm::score(&tied.#fields, ep, group),
+                                #factors,
+                            ),)*
+                        ])
+                    })
+                    .collect();
+                ::vrt_core::reward::RewardSheet {
+                    terms: <Self as ::vrt_core::objective::Objective>::TERMS,
+                    samples,
+                }
+            }
+
+            fn advantage(&self) -> ::vrt_core::objective::AdvantageSpec {
+                self.advantage
+            }
+
+            fn loss(&self) -> ::vrt_core::objective::LossSpec {
+                ::vrt_core::objective::LossSpec {
+                    clip: self.clip,
+                    kl: self.kl,
+                    reduce: self.reduce,
+                }
+            }
+
+            fn resample(&self) -> ::vrt_core::objective::Resample {
+                self.groups
+            }
+
+            fn validate(&self) -> ::core::result::Result<(), ::vrt_core::objective::ObjectiveError> {
+                #(#tie_checks)*
+                let tied = self.tied();
+                #(
+                    if let ::core::result::Result::Err(error) =
+                        ::vrt_core::reward::RewardTerm::validate(&tied.#fields)
+                    {
+                        return ::core::result::Result::Err(
+                            ::vrt_core::objective::ObjectiveError::Param {
+                                objective: #text,
+                                term: #names,
+                                error,
+                            },
+                        );
+                    }
+                )*
+                #(#weight_checks)*
+                self.advantage.validate(#text)?;
+                ::vrt_core::objective::Objective::loss(self).validate(#text)?;
+                #(#require_checks)*
+                ::core::result::Result::Ok(())
+            }
+        }
+    }
+}
+
+/// What must hold at the declared numbers, when compiling.
+fn checks(objective: &Objective<'_>) -> TokenStream {
+    let name = objective.name;
+    let declared = quote!(DECLARED);
+    let firing = objective.terms.iter().map(|term| {
+        let interval = leaf(objective, &term.field, &declared);
+        let factor = factor(term, &declared);
+        let message = format!(
+            "`{0}` can never fire: at the declared numbers it pays 0 whatever happens; change its \
+             weight or a parameter's default, or remove it",
+            term.field
+        );
+        quote_spanned! {term.path.span()=>
+            assert!(
+                !#interval.times(::vrt_core::reward::Interval::point(#factor)).is_zero(),
+                #message,
+            );
+        }
+    });
+    let requires = objective.requires.iter().map(|(require, tokens)| {
+        let leaf = |name: &Ident| leaf(objective, name, &declared);
+        let (left, right) = (require.left.interval(&leaf), require.right.interval(&leaf));
+        let words = require.words();
+        let broken = broken(require.or_equal);
+        quote_spanned! {joined(tokens)=>
+            {
+                let (left, right) = (#left.high, #right.high);
+                assert!(!(#broken), #words);
+            }
+        }
+    });
+    quote! {
+        const _: () = {
+            const DECLARED: #name = #name::DECLARED;
+            #(#firing)*
+            #(#requires)*
+        };
+    }
+}
+
+/// Whether a requirement is broken; also where a side is not a number.
+fn broken(or_equal: bool) -> TokenStream {
+    let beyond = if or_equal {
+        quote!(left > right)
+    } else {
+        quote!(left >= right)
+    };
+    quote!(#beyond || left.is_nan() || right.is_nan())
+}
+
+/// The range of a term, or the point of a weight.
+fn leaf(objective: &Objective<'_>, name: &Ident, from: &TokenStream) -> TokenStream {
+    if objective.weights.iter().any(|weight| weight.name == *name) {
+        quote!(::vrt_core::reward::Interval::point(#from.#name))
+    } else {
+        quote!(#from.#name.range())
+    }
+}
+
+fn factor(term: &Term, from: &TokenStream) -> TokenStream {
+    match &term.factor {
+        Factor::Number(value) => quote!(#value),
+        Factor::Named(name) => quote!(#from.#name),
+    }
+}
+
+fn term_name(term: &Term) -> TokenStream {
+    let path = &term.path;
+    quote!(<#path as ::vrt_core::reward::RewardTerm>::NAME)
+}
+
+/// The place of all these tokens, as far as the compiler can join them.
+fn joined(tokens: &TokenStream) -> Span {
+    let mut spans = tokens.clone().into_iter().map(|token| token.span());
+    let first = spans.next().unwrap_or_else(Span::call_site);
+    spans.fold(first, |all, span| all.join(span).unwrap_or(all))
+}
+
+/// Stands in for a refused objective, so that code that uses it reports nothing further.
+pub fn fallback(outline: &Outline) -> TokenStream {
+    let Outline { vis, name, .. } = outline;
+    quote! {
+        #[derive(
+            Clone,
+            Debug,
+            Default,
+            PartialEq,
+            ::vrt_core::__private::serde::Serialize,
+            ::vrt_core::__private::serde::Deserialize,
+        )]
+        #[serde(crate = "::vrt_core::__private::serde")]
+        #[allow(dead_code)]
+        #vis struct #name {}
+
+        impl ::vrt_core::objective::Objective for #name {
+            const NAME: &'static str = "";
+            const TERMS: &'static [&'static str] = &[];
+
+            fn score(
+                &self,
+                _: &::vrt_core::reward::Group<'_>,
+            ) -> ::vrt_core::reward::RewardSheet {
+                ::core::unreachable!()
+            }
+
+            fn advantage(&self) -> ::vrt_core::objective::AdvantageSpec {
+                ::core::unreachable!()
+            }
+
+            fn loss(&self) -> ::vrt_core::objective::LossSpec {
+                ::core::unreachable!()
+            }
+
+            fn resample(&self) -> ::vrt_core::objective::Resample {
+                ::core::unreachable!()
+            }
+
+            fn validate(&self) -> ::core::result::Result<(), ::vrt_core::objective::ObjectiveError> {
+                ::core::unreachable!()
+            }
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! In: a policy, pairs and an objective. Out: one GRPO step.
+//!
+//! Sample groups, score them, keep those that teach, take their advantages, and step on mini-batches:
+//!
+//! ```text
+//! s_i = Σ_k w_k f_k        A_i = (s_i − mean) / (std + ε)
+//! J = E[1/T_i Σ_t min(ζA, clip(ζ, 1−ε, 1+ε)A) − β·KL(π_θ‖π_ref)]
+//! ```
+//!
+//! Where this departs from the paper: the behaviour policy is refreshed every step (the paper: every 4 batches);
+//! the vision tower is frozen (the paper does not say); sampling temperature enters the loss as it entered the
+//! sampler, so that ζ = 1 on the first mini-batch.
+
+use dfdx::prelude::{Cpu, NoneTape};
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+use vrt_core::episode::Rules;
+use vrt_core::model::{Fused, Tiny};
+use vrt_core::objective::Objective;
+use vrt_core::op::OpSet;
+use vrt_core::pair::{Dimension, PreferencePair};
+use vrt_core::policy::{FrameBank, PolicyError, Sampling, TinyError, TinyPolicy};
+use vrt_core::reward::{Group, Judged};
+use vrt_core::rng::{self, Purpose};
+use vrt_core::rollout::{Ledger, rollout};
+use vrt_core::sequence::{Packed, Sequence};
+use vrt_core::shard;
+use vrt_core::tokenizer::Vocabulary;
+
+use crate::advantage::advantages;
+use crate::learner::{LearnError, Learner, ShardTokens, Sight};
+use crate::loss::{Batch, LossSums, SampledTokens, policy_loss};
+use crate::optim::Schedule;
+
+/// How GRPO runs; what is rewarded stands in the objective.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrpoConfig {
+    /// Steps; each samples with the newest policy.
+    pub steps: u64,
+    /// Groups a step learns from.
+    pub groups: usize,
+    /// The paper's `n`: samples a group.
+    pub samples: u32,
+    /// Most groups a step may sample to find `groups` that teach, as a multiple of `groups`.
+    pub draws: f64,
+    /// Passes over a step's samples.
+    pub epochs: u64,
+    /// Samples a mini-batch.
+    pub batch: usize,
+    /// Sampling temperature, in the loss as well.
+    pub temperature: f32,
+    /// Tokens a unit may have.
+    pub max_tokens: u32,
+    /// The learning rate over all steps.
+    pub schedule: Schedule,
+}
+
+/// What a step needs besides the learner.
+pub struct Task<'a, B: Objective> {
+    /// How GRPO runs.
+    pub config: GrpoConfig,
+    /// What is rewarded, and how it is learned from.
+    pub objective: &'a B,
+    /// The rules of an episode.
+    pub rules: Rules,
+    /// The vocabulary of the policy.
+    pub vocabulary: &'a Vocabulary,
+    /// The pair that a running number stands for.
+    pub pairs: &'a (dyn Fn(u64) -> PreferencePair + Sync),
+    /// The reference policy: the one GRPO started from.
+    pub reference: &'a Tiny,
+    /// Seed of sampling and shuffling.
+    pub seed: u64,
+}
+
+/// Why a step could not be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum GrpoError {
+    /// A pair could not be judged.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// Model and vocabulary do not make a policy.
+    #[error(transparent)]
+    Tiny(#[from] TinyError),
+    /// A mini-batch could not be learned from.
+    #[error(transparent)]
+    Learn(#[from] LearnError),
+    /// A pair without ground truth cannot be rewarded.
+    #[error("pair {0} has no ground truth; train on labelled pairs only")]
+    Unlabelled(u64),
+}
+
+/// What became of the groups that were sampled; the rows sum to `sampled`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupLedger {
+    /// Groups sampled.
+    pub sampled: u64,
+    /// Learned from.
+    pub learned: u64,
+    /// Filtered: every sample right in everything.
+    pub all_correct: u64,
+    /// Filtered: every sample wrong in everything.
+    pub all_wrong: u64,
+    /// Filtered: rewards equal for another reason, so that every advantage is 0.
+    pub equal: u64,
+    /// Sampled beyond the number wanted: informative, not needed.
+    pub surplus: u64,
+}
+
+/// What one step saw, over every sample drawn, the filtered ones included.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GrpoStep {
+    /// Groups.
+    pub groups: GroupLedger,
+    /// Samples by stop reason.
+    pub ledger: Ledger,
+    /// Share of samples whose overall preference is right.
+    pub overall: f64,
+    /// Share of samples right in all four.
+    pub all_right: f64,
+    /// Mean total reward.
+    pub reward: f64,
+    /// Mean raw value of each term where it did not abstain, in the objective's order.
+    pub terms: Vec<f64>,
+    /// Calls a sample.
+    pub calls: f64,
+    /// Share of samples that call.
+    pub callers: f64,
+    /// Tokens a reasoning unit.
+    pub unit_tokens: f64,
+    /// Mean `−ln p` of a sampled token: an estimate of the entropy.
+    pub entropy: f64,
+    /// Means over the tokens learned from.
+    pub kl: f64,
+    /// Share of tokens where the clip holds.
+    pub clipped: f64,
+    /// Mean `|ln ζ|`.
+    pub drift: f64,
+    /// Largest norm of a mini-batch's gradient.
+    pub norm: f32,
+}
+
+/// One sample to learn from.
+struct Lesson {
+    sequence: Sequence,
+    advantage: f64,
+    old: Vec<f64>,
+    reference: Vec<f64>,
+}
+
+/// Samples, scores and learns. `cursor` is the running number of the next pair, and moves on.
+///
+/// # Errors
+/// [`GrpoError`]; the learner may have taken some of the step's mini-batches then.
+pub fn step<O: OpSet, B: Objective>(
+    learner: &mut Learner,
+    task: &Task<'_, B>,
+    bank: &FrameBank,
+    step: u64,
+    cursor: &mut u64,
+) -> Result<GrpoStep, GrpoError> {
+    let config = &task.config;
+    bank.clear();
+    let mut seen = Seen { terms: vec![(0.0, 0); B::TERMS.len()], ..Seen::default() };
+    let mut lessons: Vec<Lesson> = Vec::new();
+    let most = (config.groups as f64 * config.draws).ceil() as u64;
+    let sampling = Sampling {
+        temperature: config.temperature,
+        seed: task.seed,
+        step,
+        max_tokens: config.max_tokens,
+    };
+    while seen.step.groups.learned < config.groups as u64 && seen.step.groups.sampled < most {
+        let wanted = config.groups as u64 - seen.step.groups.learned;
+        // As many as are expected to be enough, from the share that taught something so far.
+        let share = if seen.step.groups.sampled == 0 {
+            1.0
+        } else {
+            (seen.step.groups.learned as f64 / seen.step.groups.sampled as f64).max(0.2)
+        };
+        let draw = ((wanted as f64 / share).ceil() as u64).min(most - seen.step.groups.sampled);
+        let pairs: Vec<PreferencePair> = (*cursor..*cursor + draw).map(task.pairs).collect();
+        *cursor += draw;
+        let policy = TinyPolicy::new(&learner.model, task.vocabulary, bank, task.rules.window, sampling)?;
+        let (rollouts, ledger) =
+            rollout::<O, _>(&policy, &pairs, config.samples, &task.rules, learner.threads())?;
+        seen.step.ledger.add(&ledger);
+        for rollout in rollouts {
+            let pair = &pairs[rollout.pair];
+            let truth = pair.truth.ok_or(GrpoError::Unlabelled(pair.key.0))?;
+            let judged: Vec<Judged> =
+                rollout.samples.iter().map(|sample| sample.episode.judged(truth)).collect();
+            let rewards = seen.score(task.objective, &judged);
+            for sample in &rollout.samples {
+                let units = sample.episode.rounds.len();
+                seen.units += units as u64;
+                if let Some(sequence) = &sample.sequence {
+                    seen.surprise += sequence.targets.iter().map(|t| -f64::from(t.logp)).sum::<f64>();
+                    seen.targets += sequence.targets.len() as u64;
+                }
+            }
+            let advantages = advantages(&rewards, &task.objective.advantage());
+            if !seen.sort(task.objective, &judged, &advantages, config.groups as u64) {
+                continue;
+            }
+            for (sample, advantage) in rollout.samples.into_iter().zip(advantages) {
+                let Some(sequence) = sample.sequence.filter(|sequence| !sequence.targets.is_empty()) else {
+                    continue;
+                };
+                let old = sequence.targets.iter().map(|target| f64::from(target.logp)).collect();
+                lessons.push(Lesson { sequence, advantage, old, reference: Vec::new() });
+            }
+        }
+    }
+    if task.objective.loss().kl.beta > 0.0 {
+        refer(task, learner.threads(), bank, &mut lessons)?;
+    }
+    learn(learner, task, bank, step, &lessons, &mut seen)?;
+    Ok(seen.finish())
+}
+
+/// Fills in the reference policy's log-probabilities.
+fn refer<B: Objective>(
+    task: &Task<'_, B>,
+    threads: usize,
+    bank: &FrameBank,
+    lessons: &mut [Lesson],
+) -> Result<(), LearnError> {
+    let costs: Vec<u64> = lessons.iter().map(|lesson| lesson.sequence.rows.len() as u64).collect();
+    // Small pieces bound the memory of a pass; their number depends on the lessons alone.
+    let dealt = shard::balance(&costs, lessons.len().div_ceil(64).max(1));
+    let shared = &*lessons;
+    let logps = shard::in_order(dealt.len(), threads, |piece| -> Result<Vec<f32>, LearnError> {
+        let mut frames = Vec::new();
+        let sequences = dealt[piece].iter().map(|&lesson| &shared[lesson].sequence);
+        let packed = Packed::new(sequences, |pair, frame| {
+            frames.push((pair, frame));
+            frames.len() as u32 - 1
+        });
+        let mut visual = Vec::new();
+        for (pair, frame) in frames {
+            let token = bank.get(pair, frame).ok_or_else(|| LearnError::unseen(pair, frame))?;
+            visual.extend_from_slice(&token);
+        }
+        let dev = Cpu::default();
+        let visual = task.reference.given_rows(&dev, &visual, NoneTape)?;
+        let window = task.rules.window;
+        let temperature = task.config.temperature;
+        let scored = task.reference.token_logps::<Fused, _>(&packed, visual, window, temperature)?;
+        Ok(scored.logps.as_vec())
+    });
+    for (members, logps) in dealt.iter().zip(logps) {
+        let logps = logps?;
+        let mut logps = logps.into_iter().map(f64::from);
+        for &lesson in members {
+            let tokens = lessons[lesson].old.len();
+            lessons[lesson].reference = logps.by_ref().take(tokens).collect();
+        }
+    }
+    Ok(())
+}
+
+fn learn<B: Objective>(
+    learner: &mut Learner,
+    task: &Task<'_, B>,
+    bank: &FrameBank,
+    step: u64,
+    lessons: &[Lesson],
+    seen: &mut Seen,
+) -> Result<(), LearnError> {
+    let config = &task.config;
+    let spec = task.objective.loss();
+    let rate = config.schedule.at(step, config.steps);
+    for epoch in 0..config.epochs {
+        let mut order: Vec<usize> = (0..lessons.len()).collect();
+        order.shuffle(&mut rng::stream(task.seed, Purpose::Shuffle, step, epoch, 0));
+        // Mini-batches of nearly equal size: a rest of a few samples would be a noisy step of its own.
+        let batches = (order.len() / config.batch.max(1)).max(1);
+        for members in order.chunks(order.len().div_ceil(batches).max(1)) {
+            let sequences: Vec<&Sequence> = members.iter().map(|&lesson| &lessons[lesson].sequence).collect();
+            let batch = Batch {
+                sequences: sequences.len(),
+                tokens: sequences.iter().map(|sequence| sequence.targets.len()).sum(),
+            };
+            let loss = |shard: ShardTokens<'_>| {
+                let mut sums = LossSums::default();
+                let mut gradient = Vec::with_capacity(shard.logp.len());
+                let mut logp = shard.logp.iter().map(|&logp| f64::from(logp));
+                for &member in shard.members {
+                    let lesson = &lessons[members[member]];
+                    let logp: Vec<f64> = logp.by_ref().take(lesson.old.len()).collect();
+                    let tokens = SampledTokens {
+                        logp: &logp,
+                        old: &lesson.old,
+                        reference: &lesson.reference,
+                        advantage: lesson.advantage,
+                    };
+                    policy_loss(&spec, tokens, batch, &mut sums, &mut gradient);
+                }
+                (sums, gradient.into_iter().map(|slope| slope as f32).collect())
+            };
+            let sight = Sight::Bank(bank);
+            let done = learner.step(&sequences, &sight, task.rules.window, config.temperature, rate, &loss)?;
+            seen.step.norm = seen.step.norm.max(done.norm);
+            for sums in done.shards {
+                seen.sums += sums;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Running sums of a step.
+#[derive(Default)]
+struct Seen {
+    step: GrpoStep,
+    sums: LossSums,
+    terms: Vec<(f64, u64)>,
+    rewards: f64,
+    overall: u64,
+    all_right: u64,
+    units: u64,
+    surprise: f64,
+    targets: u64,
+}
+
+impl Seen {
+    /// Scores a group; a sample of which no term has a value gets 0, as a sample without reward does.
+    fn score<B: Objective>(&mut self, objective: &B, judged: &[Judged]) -> Vec<f64> {
+        let sheet = objective.score(&Group { samples: judged });
+        for (sample, reward) in judged.iter().zip(&sheet.samples) {
+            self.overall += u64::from(sample.overall_right());
+            self.all_right += u64::from(right_in(sample) == 4);
+            for (sum, term) in self.terms.iter_mut().zip(&reward.terms) {
+                if let Some(value) = term.raw.value() {
+                    *sum = (sum.0 + value, sum.1 + 1);
+                }
+            }
+        }
+        let rewards: Vec<f64> = sheet.samples.iter().map(|sample| sample.total.unwrap_or(0.0)).collect();
+        self.rewards += rewards.iter().sum::<f64>();
+        rewards
+    }
+
+    /// Counts a group; true if it is to be learned from.
+    fn sort<B: Objective>(
+        &mut self,
+        objective: &B,
+        judged: &[Judged],
+        advantages: &[f64],
+        wanted: u64,
+    ) -> bool {
+        let resample = objective.resample();
+        let groups = &mut self.step.groups;
+        groups.sampled += 1;
+        let row = if resample.all_correct && judged.iter().all(|sample| right_in(sample) == 4) {
+            &mut groups.all_correct
+        } else if resample.all_wrong && judged.iter().all(|sample| right_in(sample) == 0) {
+            &mut groups.all_wrong
+        } else if advantages.iter().all(|advantage| *advantage == 0.0) {
+            &mut groups.equal
+        } else if groups.learned == wanted {
+            &mut groups.surplus
+        } else {
+            groups.learned += 1;
+            return true;
+        };
+        *row += 1;
+        false
+    }
+
+    fn finish(mut self) -> GrpoStep {
+        let samples = self.step.ledger.asked.max(1) as f64;
+        let tokens = self.sums.tokens.max(1.0);
+        self.step.overall = self.overall as f64 / samples;
+        self.step.all_right = self.all_right as f64 / samples;
+        self.step.reward = self.rewards / samples;
+        self.step.terms = self.terms.iter().map(|(sum, n)| sum / (*n).max(1) as f64).collect();
+        self.step.calls = self.step.ledger.calls as f64 / samples;
+        self.step.callers = self.step.ledger.callers as f64 / samples;
+        self.step.unit_tokens = self.step.ledger.tokens as f64 / self.units.max(1) as f64;
+        self.step.entropy = self.surprise / self.targets.max(1) as f64;
+        self.step.kl = self.sums.kl / tokens;
+        self.step.clipped = self.sums.clipped / tokens;
+        self.step.drift = self.sums.drift / tokens;
+        self.step
+    }
+}
+
+/// How many of the four preferences are right.
+fn right_in(sample: &Judged) -> usize {
+    sample.answer.map_or(0, |answer| {
+        let dimensions = Dimension::ALL.into_iter();
+        let right = dimensions.filter(|&d| answer.verdict.get(d) == sample.truth.get(d)).count();
+        right + usize::from(answer.verdict.overall == sample.truth.overall)
+    })
+}

@@ -1,0 +1,261 @@
+//! In: sequences and a loss on their sampled tokens. Out: one optimiser step.
+//!
+//! A mini-batch is dealt to a fixed number of shards, whatever the number of threads; their gradients are
+//! added in a fixed order, so the same batch gives the same bytes.
+
+use std::collections::HashMap;
+
+use dfdx::prelude::Cpu;
+use vrt_core::model::{Frames, Fused, ModelError, ParamSpec, Tiny};
+use vrt_core::pair::{FrameIndex, PairKey};
+use vrt_core::policy::FrameBank;
+use vrt_core::sequence::{Packed, Sequence};
+use vrt_core::shard;
+use vrt_core::window::MemoryWindow;
+
+use crate::optim::{AdamW, AdamWConfig, Trained};
+
+/// Shards of a mini-batch. Part of a result's identity: never derived from the machine.
+pub const SHARDS: usize = 4;
+
+/// Which parameters a stage trains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Everything.
+    All,
+    /// Everything but the vision tower.
+    Language,
+    /// The decoder's blocks and its last norm: neither the vision tower nor the embeddings.
+    Blocks,
+}
+
+impl Scope {
+    fn trains(self, name: &str) -> bool {
+        let vision = name.starts_with("visual.");
+        let embedding = name.starts_with("model.embed_tokens.") || name.starts_with("lm_head.");
+        match self {
+            Self::All => true,
+            Self::Language => !vision,
+            Self::Blocks => !vision && !embedding,
+        }
+    }
+}
+
+/// Where the visual tokens of a batch come from.
+pub enum Sight<'a> {
+    /// The tower is frozen: what it saw is in the bank.
+    Bank(&'a FrameBank),
+    /// The tower is trained: the patches of a frame are made anew.
+    Patches(&'a Patches<'a>),
+}
+
+/// A model and its optimiser.
+pub struct Learner {
+    /// The model with the newest parameters.
+    pub model: Tiny,
+    /// The same parameters, flat.
+    pub parameters: Vec<f32>,
+    /// The optimiser and its state.
+    pub optimizer: AdamW,
+    layout: Vec<ParamSpec>,
+    trained: Vec<Trained>,
+    threads: usize,
+}
+
+/// What one shard is asked for: the loss of its sequences and the gradient by their log-probabilities.
+pub struct ShardTokens<'a> {
+    /// The shard's sequences, as numbers in the mini-batch.
+    pub members: &'a [usize],
+    /// `ln π_θ` of their sampled tokens, one after the other.
+    pub logp: &'a [f32],
+}
+
+/// What one step did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step<T> {
+    /// Norm of the gradient before clipping.
+    pub norm: f32,
+    /// What the loss function returned for each shard, in shard order.
+    pub shards: Vec<T>,
+}
+
+/// A step that was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LearnError {
+    /// A gradient that is not finite.
+    #[error("step {step}: the gradient's norm is {norm}; lower the learning rate")]
+    Diverged {
+        /// Optimiser steps taken so far.
+        step: u64,
+        /// The norm.
+        norm: f32,
+    },
+    /// The batch or the parameters do not fit the model.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A frame of a sequence cannot be shown again.
+    #[error("pair {}, frame {frame}: {why}", pair.0)]
+    Frame {
+        /// The pair.
+        pair: PairKey,
+        /// The frame.
+        frame: FrameIndex,
+        /// What went wrong.
+        why: String,
+    },
+}
+
+impl LearnError {
+    /// A frame that is wanted for training but was never looked at.
+    pub fn unseen(pair: PairKey, frame: FrameIndex) -> Self {
+        Self::Frame { pair, frame, why: "it was never looked at".to_owned() }
+    }
+}
+
+/// Makes the patches of a frame.
+pub type Patches<'a> = dyn Fn(PairKey, FrameIndex) -> Result<Vec<f32>, LearnError> + Sync + 'a;
+
+impl Learner {
+    /// A learner for these parameters.
+    ///
+    /// # Errors
+    /// [`LearnError::Model`] if they are not the tiny policy's.
+    pub fn new(
+        parameters: Vec<f32>,
+        scope: Scope,
+        config: AdamWConfig,
+        threads: usize,
+    ) -> Result<Self, LearnError> {
+        let mut model = Tiny::new(&Cpu::default(), 0);
+        let layout = model.layout();
+        model.load_flat(&parameters)?;
+        let trained = layout
+            .iter()
+            .filter(|spec| scope.trains(&spec.name))
+            .map(|spec| Trained {
+                range: spec.offset..spec.offset + spec.shape.iter().product::<usize>(),
+                decays: spec.shape.len() > 1,
+            })
+            .collect();
+        let optimizer = AdamW::new(config, parameters.len());
+        Ok(Self { model, parameters, optimizer, layout, trained, threads })
+    }
+
+    /// Names, shapes and places of the parameters.
+    pub fn layout(&self) -> &[ParamSpec] {
+        &self.layout
+    }
+
+    /// Threads a step may use.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Takes over parameters and optimiser state, as read from a checkpoint.
+    ///
+    /// # Errors
+    /// [`LearnError::Model`] if they are of another model.
+    pub fn restore(&mut self, parameters: Vec<f32>, optimizer: AdamW) -> Result<(), LearnError> {
+        self.model.load_flat(&parameters)?;
+        self.parameters = parameters;
+        self.optimizer = optimizer;
+        Ok(())
+    }
+
+    /// One step on a mini-batch. `loss` returns, for a shard, what is logged and the loss's gradient by each
+    /// log-probability (already normalised over the whole mini-batch).
+    ///
+    /// # Errors
+    /// [`LearnError`]; nothing was changed then.
+    pub fn step<T: Send>(
+        &mut self,
+        sequences: &[&Sequence],
+        sight: &Sight<'_>,
+        window: MemoryWindow,
+        temperature: f32,
+        rate: f32,
+        loss: &(dyn Fn(ShardTokens<'_>) -> (T, Vec<f32>) + Sync),
+    ) -> Result<Step<T>, LearnError> {
+        let costs: Vec<u64> = sequences.iter().map(|sequence| sequence.rows.len() as u64).collect();
+        let dealt = shard::balance(&costs, SHARDS);
+        let model = &self.model;
+        let results = shard::in_order(SHARDS, self.threads, |shard| {
+            let members = dealt[shard].as_slice();
+            if members.is_empty() {
+                return None;
+            }
+            Some(run_shard(model, sequences, members, sight, window, temperature, loss))
+        });
+        let mut gradient: Vec<f32> = Vec::new();
+        let mut logged = Vec::with_capacity(SHARDS);
+        for done in results.into_iter().flatten() {
+            let (part, value) = done?;
+            if gradient.is_empty() {
+                gradient = part;
+            } else {
+                for (sum, more) in gradient.iter_mut().zip(part) {
+                    *sum += more;
+                }
+            }
+            logged.push(value);
+        }
+        let norm = self.apply(&gradient, rate)?;
+        Ok(Step { norm, shards: logged })
+    }
+
+    /// One optimiser step along a gradient; returns its norm.
+    ///
+    /// # Errors
+    /// [`LearnError`]; nothing was changed then.
+    pub fn apply(&mut self, gradient: &[f32], rate: f32) -> Result<f32, LearnError> {
+        let norm = self.optimizer.step(&mut self.parameters, gradient, &self.trained, rate);
+        if !norm.is_finite() {
+            return Err(LearnError::Diverged { step: self.optimizer.step, norm });
+        }
+        self.model.load_flat(&self.parameters)?;
+        Ok(norm)
+    }
+}
+
+fn run_shard<T>(
+    model: &Tiny,
+    sequences: &[&Sequence],
+    members: &[usize],
+    sight: &Sight<'_>,
+    window: MemoryWindow,
+    temperature: f32,
+    loss: &(dyn Fn(ShardTokens<'_>) -> (T, Vec<f32>) + Sync),
+) -> Result<(Vec<f32>, T), LearnError> {
+    let mut places: HashMap<(PairKey, FrameIndex), u32> = HashMap::new();
+    let mut frames: Vec<(PairKey, FrameIndex)> = Vec::new();
+    let packed = Packed::new(members.iter().map(|&member| sequences[member]), |pair, frame| {
+        *places.entry((pair, frame)).or_insert_with(|| {
+            frames.push((pair, frame));
+            frames.len() as u32 - 1
+        })
+    });
+    let mut pixels = Vec::new();
+    for &(pair, frame) in &frames {
+        match sight {
+            Sight::Bank(bank) => {
+                let token = bank.get(pair, frame).ok_or_else(|| LearnError::unseen(pair, frame))?;
+                pixels.extend_from_slice(&token);
+            }
+            Sight::Patches(patches) => pixels.extend(patches(pair, frame)?),
+        }
+    }
+    let given = match sight {
+        Sight::Bank(_) => Frames::Rows(&pixels),
+        Sight::Patches(_) => Frames::Patches(&pixels),
+    };
+    let mut value = None;
+    let head = |logp: &[f32], _: &[f32]| {
+        let (logged, gradient) = loss(ShardTokens { members, logp });
+        value = Some(logged);
+        (0.0, gradient)
+    };
+    let part = model.loss_gradients::<Fused>(&Cpu::default(), &packed, given, window, temperature, head)?;
+    let value = value.expect("the model asks for the loss once");
+    Ok((part.grads, value))
+}
