@@ -258,6 +258,7 @@ impl Graph {
             return Err(interrupted());
         };
         if let State::Cached(_) = store.inspect(stage)? {
+            store.abandon(slot)?;
             return Ok(None);
         }
         let progress = options.display.stage(place, &title);

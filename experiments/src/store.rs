@@ -300,6 +300,15 @@ impl Store {
         Ok(record)
     }
 
+    /// Gives back a slot whose stage another process has finished meanwhile.
+    ///
+    /// # Errors
+    /// [`FileError`] when its folders cannot be removed.
+    pub fn abandon(&self, slot: Slot) -> Result<(), FileError> {
+        remove(&slot.out)?;
+        remove(&slot.work)
+    }
+
     /// Removes a stage, finished or not, so that it is built from nothing.
     ///
     /// # Errors

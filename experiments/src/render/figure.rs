@@ -112,8 +112,8 @@ fn draw(report: &Report, root: &Area<'_>, foot: &[String], height: i32) -> Drawn
         let frame = Frame {
             left: left + 44,
             right: left + PANEL.0 - 24,
-            top: top + 96,
-            bottom: top + PANEL.1 - 58,
+            top: top + 102,
+            bottom: top + PANEL.1 - 54,
             low: range.0,
             high: range.1,
         };
@@ -159,7 +159,7 @@ fn legend(
     let (mut x, mut y) = (left, top + 38);
     let room = left + PANEL.0 - 24;
     let mut place = |label: &str| {
-        let width = 40 + root.estimate_text_size(label, &text)?.0 as i32;
+        let width = 34 + root.estimate_text_size(label, &text)?.0 as i32;
         if x + width > room {
             (x, y) = (left, y + LINE + 2);
         }
@@ -272,7 +272,7 @@ fn footer(report: &Report, width: i32) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(paper) = &report.paper {
         notes.push(format!(
-            "◇ paper: {}, {}; splits stand in the places of its benchmarks ({}), they are other data. \
+            "Diamonds: {}, {}; splits stand in the places of its benchmarks ({}), they are other data. \
              Grey diamonds: which bar the number belongs to is inferred. Axes do not start at 0.",
             report.paper_source,
             paper.what,
@@ -280,7 +280,7 @@ fn footer(report: &Report, width: i32) -> Vec<String> {
         ));
     }
     notes.extend(report.notes.iter().cloned());
-    let letters = (f64::from(width - 2 * MARGIN) / 6.9) as usize;
+    let letters = (f64::from(width - 2 * MARGIN) / 5.8) as usize;
     notes.iter().flat_map(|note| wrap(note, letters)).collect()
 }
 

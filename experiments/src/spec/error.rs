@@ -78,9 +78,9 @@ pub(crate) fn explain(message: &str) -> (String, Option<String>) {
 pub fn suggest<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
     let near = known
         .clone()
-        .map(|name| (strsim::jaro_winkler(word, name), name))
-        .filter(|(score, _)| *score > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
+        .map(|name| (strsim::damerau_levenshtein(word, name), name))
+        .filter(|(slips, _)| *slips <= (word.chars().count() / 3).max(1))
+        .min_by_key(|(slips, _)| *slips);
     match near {
         Some((_, name)) => format!("did you mean `{name}`?"),
         None => match known.collect::<Vec<_>>() {
