@@ -87,7 +87,7 @@ impl Default for BaseParams {
             final_lr: 0.1,
             betas: [0.9, 0.98],
             weight_decay: 0.02,
-            train_tower: true,
+            train_tower: false,
         }
     }
 }
