@@ -19,7 +19,12 @@ use crate::world::words::{self, Word};
 /// # Errors
 /// [`VocabularyError`] if the model's embedding table is too small for it.
 pub fn vocabulary() -> Result<Vocabulary, VocabularyError> {
-    Vocabulary::new(&PaperOps::grammars(), &words::pieces(), Length::Long.frames(), Tiny::VOCAB)
+    Vocabulary::new(
+        &PaperOps::grammars(),
+        &words::pieces(),
+        Length::Long.frames(),
+        Tiny::VOCAB,
+    )
 }
 
 /// Writes sequences in one vocabulary.
@@ -43,10 +48,16 @@ impl<'a> Writer<'a> {
         for (number, unit) in play.units.iter().enumerate() {
             let tokens = self.unit(unit)?;
             sequence.give(tokens[0]);
-            tokens[1..].iter().for_each(|&token| sequence.choose(token, 0.0));
+            tokens[1..]
+                .iter()
+                .for_each(|&token| sequence.choose(token, 0.0));
             if let Some(call) = &unit.call {
                 for frame in call.frames(pair.pool()) {
-                    sequence.show(self.vocabulary.frame(pair.pool(), frame)?, frame, number as u8 + 1);
+                    sequence.show(
+                        self.vocabulary.frame(pair.pool(), frame)?,
+                        frame,
+                        number as u8 + 1,
+                    );
                 }
             }
         }
@@ -57,14 +68,24 @@ impl<'a> Writer<'a> {
     ///
     /// # Errors
     /// [`VocabularyError`] for a word without a piece.
-    pub fn corpus(&self, pair: &PreferencePair, item: &CorpusItem) -> Result<Sequence, VocabularyError> {
+    pub fn corpus(
+        &self,
+        pair: &PreferencePair,
+        item: &CorpusItem,
+    ) -> Result<Sequence, VocabularyError> {
         let mut sequence = query_rows(self.vocabulary, pair, &item.initial)?;
         for (number, round) in item.rounds.iter().enumerate() {
             let tokens = self.report(&round.report)?;
             sequence.give(tokens[0]);
-            tokens[1..].iter().for_each(|&token| sequence.choose(token, 0.0));
+            tokens[1..]
+                .iter()
+                .for_each(|&token| sequence.choose(token, 0.0));
             for &frame in round.fetched.iter().flatten() {
-                sequence.show(self.vocabulary.frame(pair.pool(), frame)?, frame, number as u8 + 1);
+                sequence.show(
+                    self.vocabulary.frame(pair.pool(), frame)?,
+                    frame,
+                    number as u8 + 1,
+                );
             }
         }
         for token in self.answer(&item.judgment)? {
@@ -98,7 +119,10 @@ impl<'a> Writer<'a> {
     pub fn call(&self, call: &Call) -> Result<Vec<u32>, VocabularyError> {
         let anchor = Piece::Frame(call.side, call.anchor);
         let offsets = call.offsets.map(Piece::Offset);
-        let pieces = [anchor].into_iter().chain(offsets).chain([Piece::Call(SELECT_FRAMES, CLOSING)]);
+        let pieces = [anchor]
+            .into_iter()
+            .chain(offsets)
+            .chain([Piece::Call(SELECT_FRAMES, CLOSING)]);
         pieces.map(|piece| self.vocabulary.id(&piece)).collect()
     }
 
@@ -115,7 +139,9 @@ impl<'a> Writer<'a> {
         for word in words {
             match word {
                 Word::Piece(text) => tokens.extend(self.vocabulary.words(text)?),
-                Word::Frame(side, offset) => tokens.push(self.vocabulary.id(&Piece::Frame(*side, *offset))?),
+                Word::Frame(side, offset) => {
+                    tokens.push(self.vocabulary.id(&Piece::Frame(*side, *offset))?)
+                }
             }
         }
         Ok(tokens)

@@ -29,12 +29,19 @@ pub struct Telling {
 impl<'a> Teacher<'a> {
     /// The teacher of a world.
     pub fn new(world: &'a World, params: &'a TeacherParams, vocabulary: &'a Vocabulary) -> Self {
-        Self { world, params, vocabulary }
+        Self {
+            world,
+            params,
+            vocabulary,
+        }
     }
 }
 
 fn failed(telling: &Telling, error: &VocabularyError) -> PolicyError {
-    PolicyError { pair: telling.play.facts.key, reason: error.to_string() }
+    PolicyError {
+        pair: telling.play.facts.key,
+        reason: error.to_string(),
+    }
 }
 
 impl Policy for Teacher<'_> {
@@ -45,10 +52,19 @@ impl Policy for Teacher<'_> {
         for one in openings {
             for sample in 0..one.samples {
                 let play = teach(self.world, one.pair.key, self.params, u64::from(sample));
-                let sequence = Writer::new(self.vocabulary)
-                    .play(one.pair, &play)
-                    .map_err(|error| PolicyError { pair: one.pair.key, reason: error.to_string() })?;
-                states.push(Telling { play, told: 0, sequence, pool: one.pair.pool() });
+                let sequence =
+                    Writer::new(self.vocabulary)
+                        .play(one.pair, &play)
+                        .map_err(|error| PolicyError {
+                            pair: one.pair.key,
+                            reason: error.to_string(),
+                        })?;
+                states.push(Telling {
+                    play,
+                    told: 0,
+                    sequence,
+                    pool: one.pair.pool(),
+                });
             }
         }
         Ok(states)
@@ -64,7 +80,11 @@ impl Policy for Teacher<'_> {
                 let tokens = writer.unit(unit).map_err(|error| failed(state, &error))?;
                 state.told += 1;
                 let text = self.vocabulary.render(&tokens, state.pool);
-                Ok(Reply { text, tokens: tokens.len() as u32 - 1, cut: false })
+                Ok(Reply {
+                    text,
+                    tokens: tokens.len() as u32 - 1,
+                    cut: false,
+                })
             })
             .collect()
     }
@@ -73,12 +93,17 @@ impl Policy for Teacher<'_> {
         shown
             .iter()
             .map(|(state, outcome)| {
-                let asked = state.play.units[state.told - 1].call.map(|call| call.frames(state.pool));
+                let asked = state.play.units[state.told - 1]
+                    .call
+                    .map(|call| call.frames(state.pool));
                 if asked.as_ref() == Some(&outcome.frames) {
                     return Ok(());
                 }
                 let reason = format!("asked for {asked:?}, was shown {:?}", outcome.frames);
-                Err(PolicyError { pair: state.play.facts.key, reason })
+                Err(PolicyError {
+                    pair: state.play.facts.key,
+                    reason,
+                })
             })
             .collect()
     }

@@ -141,6 +141,7 @@ fn fresh_builds_everything_again_and_clean_leaves_nothing() {
     let start = RUNS.load(Ordering::Relaxed);
     run(dir.path(), "fig3 --scale smoke");
     let once = RUNS.load(Ordering::Relaxed) - start;
+    assert!(once > 0);
     run(dir.path(), "fig3 --scale smoke --fresh");
     assert_eq!(RUNS.load(Ordering::Relaxed) - start, 2 * once);
     let (exit, text) = run(dir.path(), "clean");

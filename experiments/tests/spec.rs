@@ -49,7 +49,7 @@ fn an_unknown_parameter_of_an_arm() {
 
 #[test]
 fn an_unknown_table_of_a_scale() {
-    insta::assert_snapshot!(wrong("rft = { prompts = 32,", "rtf = { prompts = 32,"));
+    insta::assert_snapshot!(wrong("rft = { prompts = 96,", "rtf = { prompts = 96,"));
 }
 
 #[test]

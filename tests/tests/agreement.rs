@@ -21,19 +21,37 @@ use vrt_core::window::MemoryWindow;
 /// Episodes of a teacher who never stops early: most have outcomes that leave the window.
 fn episodes() -> (Vec<PreferencePair>, Vec<Sequence>) {
     let world = World::new(7, WorldConfig::default()).unwrap();
-    let params = TeacherParams { stop_first: 0.0, stop: 0.1, stop_clear: 0.1, ..TeacherParams::default() };
+    let params = TeacherParams {
+        stop_first: 0.0,
+        stop: 0.1,
+        stop_clear: 0.1,
+        ..TeacherParams::default()
+    };
     let vocabulary = language::vocabulary().unwrap();
     let teacher = Teacher::new(&world, &params, &vocabulary);
     let keys = Split::Train(Training::ColdStart).keys(24);
     let pairs: Vec<PreferencePair> = keys.map(|key| world.pair(key)).collect();
-    let (rollouts, ledger) = rollout::<PaperOps, _>(&teacher, &pairs, 1, &Rules::default(), 1).unwrap();
-    assert_eq!(ledger.stops[0], 24, "every episode of the teacher is answered");
-    let sequences = rollouts.into_iter().flat_map(|rollout| rollout.samples).filter_map(|sample| sample.sequence);
+    let (rollouts, ledger) =
+        rollout::<PaperOps, _>(&teacher, &pairs, 1, &Rules::default(), 1).unwrap();
+    assert_eq!(
+        ledger.stops[0], 24,
+        "every episode of the teacher is answered"
+    );
+    let sequences = rollouts
+        .into_iter()
+        .flat_map(|rollout| rollout.samples)
+        .filter_map(|sample| sample.sequence);
     (pairs, sequences.collect())
 }
 
 /// `ln p` of each target as the decoder's engine gives it, one row at a time.
-fn decoded(model: &Tiny, bank: &FrameBank, sequence: &Sequence, window: MemoryWindow, temperature: f32) -> Vec<f32> {
+fn decoded(
+    model: &Tiny,
+    bank: &FrameBank,
+    sequence: &Sequence,
+    window: MemoryWindow,
+    temperature: f32,
+) -> Vec<f32> {
     let mut engine = Engine::new(model.decoder_weights().unwrap().into());
     let mut cache = engine.cache();
     let mut logits = Vec::new();
@@ -53,8 +71,15 @@ fn decoded(model: &Tiny, bank: &FrameBank, sequence: &Sequence, window: MemoryWi
                 Feed::Visual(&token)
             }
         };
-        let rows = [NewRow { feed, position: [position as u32; 3], evidence: row.evidence, round: row.round }];
-        engine.forward(&mut [(&mut cache, &rows)], window, &mut logits).unwrap();
+        let rows = [NewRow {
+            feed,
+            position: [position as u32; 3],
+            evidence: row.evidence,
+            round: row.round,
+        }];
+        engine
+            .forward(&mut [(&mut cache, &rows)], window, &mut logits)
+            .unwrap();
         if let Some(target) = targets.next_if(|target| target.row as usize == position) {
             let scaled: Vec<f64> = logits.iter().map(|&x| f64::from(x / temperature)).collect();
             let largest = scaled.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -70,7 +95,13 @@ fn decoded(model: &Tiny, bank: &FrameBank, sequence: &Sequence, window: MemoryWi
 fn the_trainer_and_the_sampler_agree() {
     let (pairs, sequences) = episodes();
     let rounds = |sequence: &Sequence| sequence.rows.iter().map(|row| row.round).max().unwrap_or(0);
-    assert!(sequences.iter().filter(|sequence| rounds(sequence) == 3).count() > 5);
+    assert!(
+        sequences
+            .iter()
+            .filter(|sequence| rounds(sequence) == 3)
+            .count()
+            > 5
+    );
     let dev = Cpu::default();
     let mut model = Tiny::new(&dev, 3);
     // Sharper logits than fresh weights give, so that a wrong mask could not hide.
@@ -91,12 +122,21 @@ fn the_trainer_and_the_sampler_agree() {
             (visual.len() / token.len()) as u32 - 1
         });
         let visual = model.given_rows(&dev, &visual, NoneTape).unwrap();
-        let trained = model.token_logps::<Fused, _>(&packed, visual, window, 0.8).unwrap().logps.as_vec();
-        let sampled: Vec<f32> =
-            sequences.iter().flat_map(|sequence| decoded(&model, &bank, sequence, window, 0.8)).collect();
+        let trained = model
+            .token_logps::<Fused, _>(&packed, visual, window, 0.8)
+            .unwrap()
+            .logps
+            .as_vec();
+        let sampled: Vec<f32> = sequences
+            .iter()
+            .flat_map(|sequence| decoded(&model, &bank, sequence, window, 0.8))
+            .collect();
         assert_eq!(trained.len(), sampled.len());
         for (trained, sampled) in trained.iter().zip(&sampled) {
-            assert!((trained - sampled).abs() < 1e-4, "p = {width}: {trained} {sampled}");
+            assert!(
+                (trained - sampled).abs() < 1e-4,
+                "p = {width}: {trained} {sampled}"
+            );
         }
         by_width.push(trained);
     }

@@ -27,7 +27,11 @@ pub struct Rules {
 impl Default for Rules {
     /// The paper's: 4 + 4 frames, 3 calls, p = 1.
     fn default() -> Self {
-        Self { initial_per_video: 4, max_calls: 3, window: MemoryWindow::default() }
+        Self {
+            initial_per_video: 4,
+            max_calls: 3,
+            window: MemoryWindow::default(),
+        }
     }
 }
 
@@ -50,8 +54,14 @@ pub enum StopReason {
 
 impl StopReason {
     /// The rows of the ledger, in order.
-    pub const NAMES: [&'static str; 6] =
-        ["answered", "malformed", "cut", "refused", "call_beyond_limit", "policy_failed"];
+    pub const NAMES: [&'static str; 6] = [
+        "answered",
+        "malformed",
+        "cut",
+        "refused",
+        "call_beyond_limit",
+        "policy_failed",
+    ];
 
     /// The row this reason is counted in.
     pub fn row(&self) -> usize {
@@ -123,7 +133,10 @@ impl Episode {
 
     /// Calls that were carried out.
     pub fn calls(&self) -> u32 {
-        self.rounds.iter().filter(|round| round.outcome.is_some()).count() as u32
+        self.rounds
+            .iter()
+            .filter(|round| round.outcome.is_some())
+            .count() as u32
     }
 
     /// Whether the next unit may still ask for evidence.
@@ -146,7 +159,11 @@ impl Episode {
                 return None;
             }
         };
-        let mut round = Round { unit: None, outcome: None, reply };
+        let mut round = Round {
+            unit: None,
+            outcome: None,
+            reply,
+        };
         match read_unit(&round.reply.text) {
             Err(_) if round.reply.cut => self.stop = Some(StopReason::Cut),
             Err(error) => self.stop = Some(StopReason::Malformed(error)),

@@ -95,7 +95,10 @@ pub fn rollout<O: OpSet, P: Policy>(
     let mut ledger = Ledger::default();
     for chunk in finished {
         for rollout in chunk? {
-            rollout.samples.iter().for_each(|sample| ledger.count(&sample.episode));
+            rollout
+                .samples
+                .iter()
+                .for_each(|sample| ledger.count(&sample.episode));
             rollouts.push(rollout);
         }
     }
@@ -116,11 +119,18 @@ fn run_chunk<O: OpSet, P: Policy>(
     samples: u32,
     rules: &Rules,
 ) -> Result<Vec<Rollout>, PolicyError> {
-    let initial: Vec<_> = pairs.iter().map(|pair| pair.pool().evenly(rules.initial_per_video)).collect();
+    let initial: Vec<_> = pairs
+        .iter()
+        .map(|pair| pair.pool().evenly(rules.initial_per_video))
+        .collect();
     let openings: Vec<Opening<'_>> = pairs
         .iter()
         .zip(&initial)
-        .map(|(pair, initial)| Opening { pair, initial, samples })
+        .map(|(pair, initial)| Opening {
+            pair,
+            initial,
+            samples,
+        })
         .collect();
     let mut states = policy.open(&openings)?.into_iter();
     let mut live: Vec<Live<P::State>> = Vec::with_capacity(pairs.len() * samples as usize);
@@ -130,7 +140,11 @@ fn run_chunk<O: OpSet, P: Policy>(
                 pair: pair.key,
                 reason: "the policy opened fewer episodes than it was asked for".to_owned(),
             })?;
-            live.push(Live { pair: number, episode: Episode::open(pair, sample, rules), state });
+            live.push(Live {
+                pair: number,
+                episode: Episode::open(pair, sample, rules),
+                state,
+            });
         }
     }
 
@@ -138,7 +152,10 @@ fn run_chunk<O: OpSet, P: Policy>(
         let mut turns = Vec::new();
         let mut episodes = Vec::new();
         for one in live.iter_mut().filter(|one| one.episode.stop.is_none()) {
-            turns.push(Turn { state: &mut one.state, may_call: one.episode.may_call(rules) });
+            turns.push(Turn {
+                state: &mut one.state,
+                may_call: one.episode.may_call(rules),
+            });
             episodes.push((one.pair, &mut one.episode));
         }
         if turns.is_empty() {
@@ -167,11 +184,18 @@ fn run_chunk<O: OpSet, P: Policy>(
         }
     }
 
-    let mut rollouts: Vec<Rollout> =
-        (0..pairs.len()).map(|pair| Rollout { pair: first + pair, samples: Vec::new() }).collect();
+    let mut rollouts: Vec<Rollout> = (0..pairs.len())
+        .map(|pair| Rollout {
+            pair: first + pair,
+            samples: Vec::new(),
+        })
+        .collect();
     for one in live {
         let sequence = policy.sequence(one.state);
-        rollouts[one.pair].samples.push(Sample { episode: one.episode, sequence });
+        rollouts[one.pair].samples.push(Sample {
+            episode: one.episode,
+            sequence,
+        });
     }
     Ok(rollouts)
 }

@@ -50,7 +50,11 @@ pub struct Sequence {
 impl Sequence {
     /// A sequence without rows.
     pub fn open(pair: PairKey) -> Self {
-        Self { pair, rows: Vec::new(), targets: Vec::new() }
+        Self {
+            pair,
+            rows: Vec::new(),
+            targets: Vec::new(),
+        }
     }
 
     /// Outcomes shown so far.
@@ -78,12 +82,19 @@ impl Sequence {
     }
 
     fn push(&mut self, input: Input, evidence: u8, round: u8) {
-        self.rows.push(Row { input, evidence, round });
+        self.rows.push(Row {
+            input,
+            evidence,
+            round,
+        });
     }
 
     /// Drops the rows that no target follows.
     pub fn close(mut self) -> Self {
-        let needed = self.targets.last().map_or(0, |target| target.row as usize + 1);
+        let needed = self
+            .targets
+            .last()
+            .map_or(0, |target| target.row as usize + 1);
         self.rows.truncate(needed);
         self
     }

@@ -6,7 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Runs `work(0..pieces)` on at most `threads` threads; the results stand in the order of the pieces.
 ///
 /// The pieces must not depend on each other; how work is cut into pieces must not depend on `threads`.
-pub fn in_order<T: Send>(pieces: usize, threads: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+pub fn in_order<T: Send>(
+    pieces: usize,
+    threads: usize,
+    work: impl Fn(usize) -> T + Sync,
+) -> Vec<T> {
     if threads <= 1 || pieces <= 1 {
         return (0..pieces).map(work).collect();
     }
@@ -21,7 +25,9 @@ pub fn in_order<T: Send>(pieces: usize, threads: usize, work: impl Fn(usize) -> 
                         break;
                     }
                     let result = work(piece);
-                    *done[piece].lock().expect("no other thread holds this piece") = Some(result);
+                    *done[piece]
+                        .lock()
+                        .expect("no other thread holds this piece") = Some(result);
                 }
             });
         }
@@ -42,7 +48,9 @@ pub fn balance(costs: &[u64], shards: usize) -> Vec<Vec<usize>> {
     let mut load = vec![0u64; shards];
     let mut dealt = vec![Vec::new(); shards];
     for item in order {
-        let shard = (0..shards).min_by_key(|&shard| (load[shard], shard)).unwrap_or(0);
+        let shard = (0..shards)
+            .min_by_key(|&shard| (load[shard], shard))
+            .unwrap_or(0);
         load[shard] += costs[item];
         dealt[shard].push(item);
     }

@@ -56,10 +56,14 @@ impl Piece {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VocabularyError {
     /// A word outside the closed vocabulary.
-    #[error("the tiny policy's vocabulary has no piece for {0:?}; it knows only the words of the world it was built for")]
+    #[error(
+        "the tiny policy's vocabulary has no piece for {0:?}; it knows only the words of the world it was built for"
+    )]
     Unknown(String),
     /// More pieces than the model has embeddings for.
-    #[error("{pieces} pieces do not fit the model's vocabulary of {limit}; shorten the videos or enlarge the alias in model/dims.rs")]
+    #[error(
+        "{pieces} pieces do not fit the model's vocabulary of {limit}; shorten the videos or enlarge the alias in model/dims.rs"
+    )]
     TooLarge {
         /// Pieces needed.
         pieces: usize,
@@ -67,7 +71,9 @@ pub enum VocabularyError {
         limit: usize,
     },
     /// An operation whose arguments the closed vocabulary cannot spell.
-    #[error("operation `{0}` takes arguments other than lists of frames, which the tiny policy cannot spell")]
+    #[error(
+        "operation `{0}` takes arguments other than lists of frames, which the tiny policy cannot spell"
+    )]
     Unspeakable(&'static str),
 }
 
@@ -118,10 +124,21 @@ impl Vocabulary {
         }
         pieces.extend(words.iter().map(|word| Piece::of_word(word)));
         if pieces.len() > limit {
-            return Err(VocabularyError::TooLarge { pieces: pieces.len(), limit });
+            return Err(VocabularyError::TooLarge {
+                pieces: pieces.len(),
+                limit,
+            });
         }
-        let ids = pieces.iter().enumerate().skip(1).map(|(id, piece)| (piece.clone(), id as u32)).collect();
-        let calls = operations.iter().map(|grammar| grammar.parts.clone()).collect();
+        let ids = pieces
+            .iter()
+            .enumerate()
+            .skip(1)
+            .map(|(id, piece)| (piece.clone(), id as u32))
+            .collect();
+        let calls = operations
+            .iter()
+            .map(|grammar| grammar.parts.clone())
+            .collect();
         Ok(Self { pieces, ids, calls })
     }
 
@@ -142,7 +159,11 @@ impl Vocabulary {
 
     /// Every id with its piece.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &Piece)> {
-        self.pieces.iter().enumerate().skip(1).map(|(id, piece)| (id as u32, piece))
+        self.pieces
+            .iter()
+            .enumerate()
+            .skip(1)
+            .map(|(id, piece)| (id as u32, piece))
     }
 
     /// The id of a piece.
@@ -150,7 +171,10 @@ impl Vocabulary {
     /// # Errors
     /// [`VocabularyError::Unknown`] names the piece.
     pub fn id(&self, piece: &Piece) -> Result<u32, VocabularyError> {
-        self.ids.get(piece).copied().ok_or_else(|| VocabularyError::Unknown(format!("{piece:?}")))
+        self.ids
+            .get(piece)
+            .copied()
+            .ok_or_else(|| VocabularyError::Unknown(format!("{piece:?}")))
     }
 
     /// The piece that names a frame.
@@ -172,7 +196,10 @@ impl Vocabulary {
         text.split_whitespace()
             .map(|word| {
                 let piece = Piece::of_word(word);
-                self.ids.get(&piece).copied().ok_or_else(|| VocabularyError::Unknown(word.to_owned()))
+                self.ids
+                    .get(&piece)
+                    .copied()
+                    .ok_or_else(|| VocabularyError::Unknown(word.to_owned()))
             })
             .collect()
     }
@@ -194,7 +221,11 @@ impl Vocabulary {
 
     /// Ids after which a unit is complete: `</Answer>` and the last piece of each call.
     pub fn closing(&self) -> Vec<u32> {
-        let calls = self.calls.iter().enumerate().filter(|(_, parts)| !parts.is_empty());
+        let calls = self
+            .calls
+            .iter()
+            .enumerate()
+            .filter(|(_, parts)| !parts.is_empty());
         calls
             .map(|(op, parts)| Piece::Call(op, parts.len() - 1))
             .chain([Piece::Close])
@@ -266,7 +297,9 @@ impl Vocabulary {
             Piece::Recommend => text.push_str("</Think>\n<Recommend Answer>"),
             Piece::Answer => text.push_str("</Think>\n<Answer>"),
             Piece::Close => text.push_str("</Answer>"),
-            Piece::Preference(dimension, digit) => entry(text, dimension.map_or("OA", Dimension::key), *digit),
+            Piece::Preference(dimension, digit) => {
+                entry(text, dimension.map_or("OA", Dimension::key), *digit)
+            }
             Piece::Confidence(level) => entry(text, "CF", level.digit()),
             Piece::Word(piece) => word(text, piece),
             Piece::Frame(side, offset) => match pool.index(*side, *offset) {

@@ -29,7 +29,11 @@ pub fn advantages(rewards: &[f64], spec: &AdvantageSpec) -> Vec<f64> {
                 Center::None => *reward,
             };
             // Rounding may leave a group of equal rewards a hair from its mean, and the scale at 0.
-            if centred.abs() < 1e-12 { 0.0 } else { centred / scale }
+            if centred.abs() < 1e-12 {
+                0.0
+            } else {
+                centred / scale
+            }
         })
         .collect()
 }

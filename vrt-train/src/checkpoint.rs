@@ -60,7 +60,10 @@ fn named(layout: &[ParamSpec], flat: &[f32], prefix: &str) -> Vec<(String, Vec<u
         .map(|spec| {
             let len: usize = spec.shape.iter().product();
             let values = &flat[spec.offset..spec.offset + len];
-            let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+            let bytes = values
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect();
             (format!("{prefix}{}", spec.name), spec.shape.clone(), bytes)
         })
         .collect()
@@ -68,7 +71,8 @@ fn named(layout: &[ParamSpec], flat: &[f32], prefix: &str) -> Vec<(String, Vec<u
 
 fn to_safetensors(tensors: &[(String, Vec<usize>, Vec<u8>)]) -> Vec<u8> {
     let views = tensors.iter().map(|(name, shape, bytes)| {
-        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).expect("the bytes are of this shape");
+        let view =
+            TensorView::new(Dtype::F32, shape.clone(), bytes).expect("the bytes are of this shape");
         (name.as_str(), view)
     });
     safetensors::serialize(views, None).expect("the names differ")
@@ -81,12 +85,20 @@ fn from_safetensors(
     prefix: &str,
     flat: &mut [f32],
 ) -> Result<(), CheckpointError> {
-    let damaged = |problem: String| CheckpointError::Damaged { path: path.to_owned(), problem };
-    let mismatch = |problem: String| CheckpointError::Mismatch { path: path.to_owned(), problem };
+    let damaged = |problem: String| CheckpointError::Damaged {
+        path: path.to_owned(),
+        problem,
+    };
+    let mismatch = |problem: String| CheckpointError::Mismatch {
+        path: path.to_owned(),
+        problem,
+    };
     let file = SafeTensors::deserialize(bytes).map_err(|error| damaged(error.to_string()))?;
     for spec in layout {
         let name = format!("{prefix}{}", spec.name);
-        let view = file.tensor(&name).map_err(|_| mismatch(format!("`{name}` is missing")))?;
+        let view = file
+            .tensor(&name)
+            .map_err(|_| mismatch(format!("`{name}` is missing")))?;
         if view.dtype() != Dtype::F32 || view.shape() != spec.shape {
             return Err(mismatch(format!(
                 "`{name}` is {:?} {:?}, the model has F32 {:?}",
@@ -107,8 +119,15 @@ fn from_safetensors(
 ///
 /// # Errors
 /// [`CheckpointError::File`].
-pub fn save_weights(path: &Path, layout: &[ParamSpec], flat: &[f32]) -> Result<(), CheckpointError> {
-    Ok(atomic::write(path, &to_safetensors(&named(layout, flat, "")))?)
+pub fn save_weights(
+    path: &Path,
+    layout: &[ParamSpec],
+    flat: &[f32],
+) -> Result<(), CheckpointError> {
+    Ok(atomic::write(
+        path,
+        &to_safetensors(&named(layout, flat, "")),
+    )?)
 }
 
 /// Reads what [`save_weights`] wrote.
@@ -123,7 +142,10 @@ pub fn load_weights(path: &Path, layout: &[ParamSpec]) -> Result<Vec<f32>, Check
 }
 
 fn total(layout: &[ParamSpec]) -> usize {
-    layout.iter().map(|spec| spec.shape.iter().product::<usize>()).sum()
+    layout
+        .iter()
+        .map(|spec| spec.shape.iter().product::<usize>())
+        .sum()
 }
 
 /// Training state in the middle of a stage.
@@ -174,9 +196,11 @@ impl Checkpoint {
         if place.exists() {
             fs::remove_dir_all(&place).map_err(FileError::at("replace", &place))?;
         }
-        fs::rename(staging.keep(), &place).map_err(FileError::at("rename a checkpoint to", &place))?;
+        fs::rename(staging.keep(), &place)
+            .map_err(FileError::at("rename a checkpoint to", &place))?;
         for older in steps(folder)?.into_iter().filter(|older| *older != place) {
-            fs::remove_dir_all(&older).map_err(FileError::at("remove the older checkpoint", &older))?;
+            fs::remove_dir_all(&older)
+                .map_err(FileError::at("remove the older checkpoint", &older))?;
         }
         Ok(())
     }
@@ -193,11 +217,16 @@ impl Checkpoint {
         if !folder.exists() {
             return Ok(None);
         }
-        let Some(place) = steps(folder)?.pop() else { return Ok(None) };
+        let Some(place) = steps(folder)?.pop() else {
+            return Ok(None);
+        };
         let path = place.join(MANIFEST);
         let text = fs::read(&path).map_err(FileError::at("read", &path))?;
-        let manifest: Manifest = serde_json::from_slice(&text)
-            .map_err(|error| CheckpointError::Damaged { path: path.clone(), problem: error.to_string() })?;
+        let manifest: Manifest =
+            serde_json::from_slice(&text).map_err(|error| CheckpointError::Damaged {
+                path: path.clone(),
+                problem: error.to_string(),
+            })?;
         if manifest.format != FORMAT {
             let problem = format!("format {}, this program writes {FORMAT}", manifest.format);
             return Err(CheckpointError::Mismatch { path, problem });
@@ -220,7 +249,12 @@ impl Checkpoint {
         from_safetensors(&path, &bytes, layout, "first.", &mut optimizer.first)?;
         from_safetensors(&path, &bytes, layout, "second.", &mut optimizer.second)?;
         optimizer.step = manifest.optimizer_step;
-        Ok(Some(Self { step: manifest.step, parameters, optimizer, extra: manifest.extra }))
+        Ok(Some(Self {
+            step: manifest.step,
+            parameters,
+            optimizer,
+            extra: manifest.extra,
+        }))
     }
 }
 
@@ -243,8 +277,16 @@ mod tests {
 
     fn layout() -> Vec<ParamSpec> {
         vec![
-            ParamSpec { name: "a".to_owned(), shape: vec![2, 2], offset: 0 },
-            ParamSpec { name: "b".to_owned(), shape: vec![3], offset: 4 },
+            ParamSpec {
+                name: "a".to_owned(),
+                shape: vec![2, 2],
+                offset: 0,
+            },
+            ParamSpec {
+                name: "b".to_owned(),
+                shape: vec![3],
+                offset: 4,
+            },
         ]
     }
 
@@ -264,11 +306,17 @@ mod tests {
     #[test]
     fn the_newest_checkpoint_reads_back_bit_for_bit() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(Checkpoint::load(folder.path(), &layout(), AdamWConfig::default()).unwrap().is_none());
+        assert!(
+            Checkpoint::load(folder.path(), &layout(), AdamWConfig::default())
+                .unwrap()
+                .is_none()
+        );
         for step in [1, 2, 10] {
             checkpoint(step).save(folder.path(), &layout()).unwrap();
         }
-        let read = Checkpoint::load(folder.path(), &layout(), AdamWConfig::default()).unwrap().unwrap();
+        let read = Checkpoint::load(folder.path(), &layout(), AdamWConfig::default())
+            .unwrap()
+            .unwrap();
         assert_eq!(read, checkpoint(10));
         assert_eq!(steps(folder.path()).unwrap().len(), 1);
     }
@@ -280,12 +328,20 @@ mod tests {
         let mut other = layout();
         other[1].shape = vec![1, 3];
         let error = Checkpoint::load(folder.path(), &other, AdamWConfig::default()).unwrap_err();
-        assert!(error.to_string().contains("`b` is F32 [3], the model has F32 [1, 3]"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("`b` is F32 [3], the model has F32 [1, 3]"),
+            "{error}"
+        );
         let path = folder.path().join("step-000000003").join(OPTIMIZER);
         let mut bytes = fs::read(&path).unwrap();
         *bytes.last_mut().unwrap() ^= 1;
         atomic::write(&path, &bytes).unwrap();
         let error = Checkpoint::load(folder.path(), &layout(), AdamWConfig::default()).unwrap_err();
-        assert!(matches!(&error, CheckpointError::Damaged { path: named, .. } if *named == path), "{error}");
+        assert!(
+            matches!(&error, CheckpointError::Damaged { path: named, .. } if *named == path),
+            "{error}"
+        );
     }
 }

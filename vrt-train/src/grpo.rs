@@ -162,7 +162,10 @@ pub fn step<O: OpSet, B: Objective>(
 ) -> Result<GrpoStep, GrpoError> {
     let config = &task.config;
     bank.clear();
-    let mut seen = Seen { terms: vec![(0.0, 0); B::TERMS.len()], ..Seen::default() };
+    let mut seen = Seen {
+        terms: vec![(0.0, 0); B::TERMS.len()],
+        ..Seen::default()
+    };
     let mut lessons: Vec<Lesson> = Vec::new();
     let most = (config.groups as f64 * config.draws).ceil() as u64;
     let sampling = Sampling {
@@ -182,21 +185,39 @@ pub fn step<O: OpSet, B: Objective>(
         let draw = ((wanted as f64 / share).ceil() as u64).min(most - seen.step.groups.sampled);
         let pairs: Vec<PreferencePair> = (*cursor..*cursor + draw).map(task.pairs).collect();
         *cursor += draw;
-        let policy = TinyPolicy::new(&learner.model, task.vocabulary, bank, task.rules.window, sampling)?;
-        let (rollouts, ledger) =
-            rollout::<O, _>(&policy, &pairs, config.samples, &task.rules, learner.threads())?;
+        let policy = TinyPolicy::new(
+            &learner.model,
+            task.vocabulary,
+            bank,
+            task.rules.window,
+            sampling,
+        )?;
+        let (rollouts, ledger) = rollout::<O, _>(
+            &policy,
+            &pairs,
+            config.samples,
+            &task.rules,
+            learner.threads(),
+        )?;
         seen.step.ledger.add(&ledger);
         for rollout in rollouts {
             let pair = &pairs[rollout.pair];
             let truth = pair.truth.ok_or(GrpoError::Unlabelled(pair.key.0))?;
-            let judged: Vec<Judged> =
-                rollout.samples.iter().map(|sample| sample.episode.judged(truth)).collect();
+            let judged: Vec<Judged> = rollout
+                .samples
+                .iter()
+                .map(|sample| sample.episode.judged(truth))
+                .collect();
             let rewards = seen.score(task.objective, &judged);
             for sample in &rollout.samples {
                 let units = sample.episode.rounds.len();
                 seen.units += units as u64;
                 if let Some(sequence) = &sample.sequence {
-                    seen.surprise += sequence.targets.iter().map(|t| -f64::from(t.logp)).sum::<f64>();
+                    seen.surprise += sequence
+                        .targets
+                        .iter()
+                        .map(|t| -f64::from(t.logp))
+                        .sum::<f64>();
                     seen.targets += sequence.targets.len() as u64;
                 }
             }
@@ -205,11 +226,23 @@ pub fn step<O: OpSet, B: Objective>(
                 continue;
             }
             for (sample, advantage) in rollout.samples.into_iter().zip(advantages) {
-                let Some(sequence) = sample.sequence.filter(|sequence| !sequence.targets.is_empty()) else {
+                let Some(sequence) = sample
+                    .sequence
+                    .filter(|sequence| !sequence.targets.is_empty())
+                else {
                     continue;
                 };
-                let old = sequence.targets.iter().map(|target| f64::from(target.logp)).collect();
-                lessons.push(Lesson { sequence, advantage, old, reference: Vec::new() });
+                let old = sequence
+                    .targets
+                    .iter()
+                    .map(|target| f64::from(target.logp))
+                    .collect();
+                lessons.push(Lesson {
+                    sequence,
+                    advantage,
+                    old,
+                    reference: Vec::new(),
+                });
             }
         }
     }
@@ -227,29 +260,40 @@ fn refer<B: Objective>(
     bank: &FrameBank,
     lessons: &mut [Lesson],
 ) -> Result<(), LearnError> {
-    let costs: Vec<u64> = lessons.iter().map(|lesson| lesson.sequence.rows.len() as u64).collect();
+    let costs: Vec<u64> = lessons
+        .iter()
+        .map(|lesson| lesson.sequence.rows.len() as u64)
+        .collect();
     // Small pieces bound the memory of a pass; their number depends on the lessons alone.
     let dealt = shard::balance(&costs, lessons.len().div_ceil(64).max(1));
     let shared = &*lessons;
-    let logps = shard::in_order(dealt.len(), threads, |piece| -> Result<Vec<f32>, LearnError> {
-        let mut frames = Vec::new();
-        let sequences = dealt[piece].iter().map(|&lesson| &shared[lesson].sequence);
-        let packed = Packed::new(sequences, |pair, frame| {
-            frames.push((pair, frame));
-            frames.len() as u32 - 1
-        });
-        let mut visual = Vec::new();
-        for (pair, frame) in frames {
-            let token = bank.get(pair, frame).ok_or_else(|| LearnError::unseen(pair, frame))?;
-            visual.extend_from_slice(&token);
-        }
-        let dev = Cpu::default();
-        let visual = task.reference.given_rows(&dev, &visual, NoneTape)?;
-        let window = task.rules.window;
-        let temperature = task.config.temperature;
-        let scored = task.reference.token_logps::<Fused, _>(&packed, visual, window, temperature)?;
-        Ok(scored.logps.as_vec())
-    });
+    let logps = shard::in_order(
+        dealt.len(),
+        threads,
+        |piece| -> Result<Vec<f32>, LearnError> {
+            let mut frames = Vec::new();
+            let sequences = dealt[piece].iter().map(|&lesson| &shared[lesson].sequence);
+            let packed = Packed::new(sequences, |pair, frame| {
+                frames.push((pair, frame));
+                frames.len() as u32 - 1
+            });
+            let mut visual = Vec::new();
+            for (pair, frame) in frames {
+                let token = bank
+                    .get(pair, frame)
+                    .ok_or_else(|| LearnError::unseen(pair, frame))?;
+                visual.extend_from_slice(&token);
+            }
+            let dev = Cpu::default();
+            let visual = task.reference.given_rows(&dev, &visual, NoneTape)?;
+            let window = task.rules.window;
+            let temperature = task.config.temperature;
+            let scored =
+                task.reference
+                    .token_logps::<Fused, _>(&packed, visual, window, temperature)?;
+            Ok(scored.logps.as_vec())
+        },
+    );
     for (members, logps) in dealt.iter().zip(logps) {
         let logps = logps?;
         let mut logps = logps.into_iter().map(f64::from);
@@ -274,14 +318,26 @@ fn learn<B: Objective>(
     let rate = config.schedule.at(step, config.steps);
     for epoch in 0..config.epochs {
         let mut order: Vec<usize> = (0..lessons.len()).collect();
-        order.shuffle(&mut rng::stream(task.seed, Purpose::Shuffle, step, epoch, 0));
+        order.shuffle(&mut rng::stream(
+            task.seed,
+            Purpose::Shuffle,
+            step,
+            epoch,
+            0,
+        ));
         // Mini-batches of nearly equal size: a rest of a few samples would be a noisy step of its own.
         let batches = (order.len() / config.batch.max(1)).max(1);
         for members in order.chunks(order.len().div_ceil(batches).max(1)) {
-            let sequences: Vec<&Sequence> = members.iter().map(|&lesson| &lessons[lesson].sequence).collect();
+            let sequences: Vec<&Sequence> = members
+                .iter()
+                .map(|&lesson| &lessons[lesson].sequence)
+                .collect();
             let batch = Batch {
                 sequences: sequences.len(),
-                tokens: sequences.iter().map(|sequence| sequence.targets.len()).sum(),
+                tokens: sequences
+                    .iter()
+                    .map(|sequence| sequence.targets.len())
+                    .sum(),
             };
             let loss = |shard: ShardTokens<'_>| {
                 let mut sums = LossSums::default();
@@ -298,10 +354,20 @@ fn learn<B: Objective>(
                     };
                     policy_loss(&spec, tokens, batch, &mut sums, &mut gradient);
                 }
-                (sums, gradient.into_iter().map(|slope| slope as f32).collect())
+                (
+                    sums,
+                    gradient.into_iter().map(|slope| slope as f32).collect(),
+                )
             };
             let sight = Sight::Bank(bank);
-            let done = learner.step(&sequences, &sight, task.rules.window, config.temperature, rate, &loss)?;
+            let done = learner.step(
+                &sequences,
+                &sight,
+                task.rules.window,
+                config.temperature,
+                rate,
+                &loss,
+            )?;
             seen.step.norm = seen.step.norm.max(done.norm);
             for sums in done.shards {
                 seen.sums += sums;
@@ -338,7 +404,11 @@ impl Seen {
                 }
             }
         }
-        let rewards: Vec<f64> = sheet.samples.iter().map(|sample| sample.total.unwrap_or(0.0)).collect();
+        let rewards: Vec<f64> = sheet
+            .samples
+            .iter()
+            .map(|sample| sample.total.unwrap_or(0.0))
+            .collect();
         self.rewards += rewards.iter().sum::<f64>();
         rewards
     }
@@ -376,7 +446,11 @@ impl Seen {
         self.step.overall = self.overall as f64 / samples;
         self.step.all_right = self.all_right as f64 / samples;
         self.step.reward = self.rewards / samples;
-        self.step.terms = self.terms.iter().map(|(sum, n)| sum / (*n).max(1) as f64).collect();
+        self.step.terms = self
+            .terms
+            .iter()
+            .map(|(sum, n)| sum / (*n).max(1) as f64)
+            .collect();
         self.step.calls = self.step.ledger.calls as f64 / samples;
         self.step.callers = self.step.ledger.callers as f64 / samples;
         self.step.unit_tokens = self.step.ledger.tokens as f64 / self.units.max(1) as f64;
@@ -392,7 +466,9 @@ impl Seen {
 fn right_in(sample: &Judged) -> usize {
     sample.answer.map_or(0, |answer| {
         let dimensions = Dimension::ALL.into_iter();
-        let right = dimensions.filter(|&d| answer.verdict.get(d) == sample.truth.get(d)).count();
+        let right = dimensions
+            .filter(|&d| answer.verdict.get(d) == sample.truth.get(d))
+            .count();
         right + usize::from(answer.verdict.overall == sample.truth.overall)
     })
 }

@@ -109,7 +109,11 @@ pub enum LearnError {
 impl LearnError {
     /// A frame that is wanted for training but was never looked at.
     pub fn unseen(pair: PairKey, frame: FrameIndex) -> Self {
-        Self::Frame { pair, frame, why: "it was never looked at".to_owned() }
+        Self::Frame {
+            pair,
+            frame,
+            why: "it was never looked at".to_owned(),
+        }
     }
 }
 
@@ -139,7 +143,14 @@ impl Learner {
             })
             .collect();
         let optimizer = AdamW::new(config, parameters.len());
-        Ok(Self { model, parameters, optimizer, layout, trained, threads })
+        Ok(Self {
+            model,
+            parameters,
+            optimizer,
+            layout,
+            trained,
+            threads,
+        })
     }
 
     /// Names, shapes and places of the parameters.
@@ -177,7 +188,10 @@ impl Learner {
         rate: f32,
         loss: &(dyn Fn(ShardTokens<'_>) -> (T, Vec<f32>) + Sync),
     ) -> Result<Step<T>, LearnError> {
-        let costs: Vec<u64> = sequences.iter().map(|sequence| sequence.rows.len() as u64).collect();
+        let costs: Vec<u64> = sequences
+            .iter()
+            .map(|sequence| sequence.rows.len() as u64)
+            .collect();
         let dealt = shard::balance(&costs, SHARDS);
         let model = &self.model;
         let results = shard::in_order(SHARDS, self.threads, |shard| {
@@ -185,7 +199,15 @@ impl Learner {
             if members.is_empty() {
                 return None;
             }
-            Some(run_shard(model, sequences, members, sight, window, temperature, loss))
+            Some(run_shard(
+                model,
+                sequences,
+                members,
+                sight,
+                window,
+                temperature,
+                loss,
+            ))
         });
         let mut gradient: Vec<f32> = Vec::new();
         let mut logged = Vec::with_capacity(SHARDS);
@@ -201,7 +223,10 @@ impl Learner {
             logged.push(value);
         }
         let norm = self.apply(&gradient, rate)?;
-        Ok(Step { norm, shards: logged })
+        Ok(Step {
+            norm,
+            shards: logged,
+        })
     }
 
     /// One optimiser step along a gradient; returns its norm.
@@ -209,9 +234,14 @@ impl Learner {
     /// # Errors
     /// [`LearnError`]; nothing was changed then.
     pub fn apply(&mut self, gradient: &[f32], rate: f32) -> Result<f32, LearnError> {
-        let norm = self.optimizer.step(&mut self.parameters, gradient, &self.trained, rate);
+        let norm = self
+            .optimizer
+            .step(&mut self.parameters, gradient, &self.trained, rate);
         if !norm.is_finite() {
-            return Err(LearnError::Diverged { step: self.optimizer.step, norm });
+            return Err(LearnError::Diverged {
+                step: self.optimizer.step,
+                norm,
+            });
         }
         self.model.load_flat(&self.parameters)?;
         Ok(norm)
@@ -229,17 +259,22 @@ fn run_shard<T>(
 ) -> Result<(Vec<f32>, T), LearnError> {
     let mut places: HashMap<(PairKey, FrameIndex), u32> = HashMap::new();
     let mut frames: Vec<(PairKey, FrameIndex)> = Vec::new();
-    let packed = Packed::new(members.iter().map(|&member| sequences[member]), |pair, frame| {
-        *places.entry((pair, frame)).or_insert_with(|| {
-            frames.push((pair, frame));
-            frames.len() as u32 - 1
-        })
-    });
+    let packed = Packed::new(
+        members.iter().map(|&member| sequences[member]),
+        |pair, frame| {
+            *places.entry((pair, frame)).or_insert_with(|| {
+                frames.push((pair, frame));
+                frames.len() as u32 - 1
+            })
+        },
+    );
     let mut pixels = Vec::new();
     for &(pair, frame) in &frames {
         match sight {
             Sight::Bank(bank) => {
-                let token = bank.get(pair, frame).ok_or_else(|| LearnError::unseen(pair, frame))?;
+                let token = bank
+                    .get(pair, frame)
+                    .ok_or_else(|| LearnError::unseen(pair, frame))?;
                 pixels.extend_from_slice(&token);
             }
             Sight::Patches(patches) => pixels.extend(patches(pair, frame)?),
@@ -255,7 +290,14 @@ fn run_shard<T>(
         value = Some(logged);
         (0.0, gradient)
     };
-    let part = model.loss_gradients::<Fused>(&Cpu::default(), &packed, given, window, temperature, head)?;
+    let part = model.loss_gradients::<Fused>(
+        &Cpu::default(),
+        &packed,
+        given,
+        window,
+        temperature,
+        head,
+    )?;
     let value = value.expect("the model asks for the loss once");
     Ok((part.grads, value))
 }

@@ -23,7 +23,12 @@ pub struct AdamWConfig {
 
 impl Default for AdamWConfig {
     fn default() -> Self {
-        Self { betas: [0.9, 0.98], eps: 1e-8, weight_decay: 0.02, max_norm: 1.0 }
+        Self {
+            betas: [0.9, 0.98],
+            eps: 1e-8,
+            weight_decay: 0.02,
+            max_norm: 1.0,
+        }
     }
 }
 
@@ -43,7 +48,12 @@ pub struct Schedule {
 
 impl Default for Schedule {
     fn default() -> Self {
-        Self { peak: 1e-3, warmup: 0, floor: 0.1, decay: Decay::Cosine }
+        Self {
+            peak: 1e-3,
+            warmup: 0,
+            floor: 0.1,
+            decay: Decay::Cosine,
+        }
     }
 }
 
@@ -98,35 +108,66 @@ pub struct AdamW {
 impl AdamW {
     /// A fresh state for `parameters` flat parameters.
     pub fn new(config: AdamWConfig, parameters: usize) -> Self {
-        Self { config, step: 0, first: vec![0.0; parameters], second: vec![0.0; parameters] }
+        Self {
+            config,
+            step: 0,
+            first: vec![0.0; parameters],
+            second: vec![0.0; parameters],
+        }
     }
 
     /// One step on the trained stretches; returns the gradient's norm before clipping.
     ///
     /// A gradient that is not finite changes nothing and is returned as it is: the caller reports it.
-    pub fn step(&mut self, parameters: &mut [f32], gradient: &[f32], trained: &[Trained], rate: f32) -> f32 {
+    pub fn step(
+        &mut self,
+        parameters: &mut [f32],
+        gradient: &[f32],
+        trained: &[Trained],
+        rate: f32,
+    ) -> f32 {
         let square: f64 = trained
             .iter()
-            .map(|part| gradient[part.range.clone()].iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>())
+            .map(|part| {
+                gradient[part.range.clone()]
+                    .iter()
+                    .map(|&g| f64::from(g) * f64::from(g))
+                    .sum::<f64>()
+            })
             .sum();
         let norm = square.sqrt() as f32;
         if !norm.is_finite() {
             return norm;
         }
-        let scale = if norm > self.config.max_norm { self.config.max_norm / norm } else { 1.0 };
+        let scale = if norm > self.config.max_norm {
+            self.config.max_norm / norm
+        } else {
+            1.0
+        };
         self.step += 1;
         let [b1, b2] = self.config.betas;
         let correct1 = 1.0 / (1.0 - f64::from(b1).powf(self.step as f64)) as f32;
         let correct2 = 1.0 / (1.0 - f64::from(b2).powf(self.step as f64)) as f32;
         for part in trained {
             let range = part.range.clone();
-            let decay = if part.decays { 1.0 - rate * self.config.weight_decay } else { 1.0 };
-            let moments = self.first[range.clone()].iter_mut().zip(&mut self.second[range.clone()]);
-            for ((p, &g), (m, v)) in parameters[range.clone()].iter_mut().zip(&gradient[range]).zip(moments) {
+            let decay = if part.decays {
+                1.0 - rate * self.config.weight_decay
+            } else {
+                1.0
+            };
+            let moments = self.first[range.clone()]
+                .iter_mut()
+                .zip(&mut self.second[range.clone()]);
+            for ((p, &g), (m, v)) in parameters[range.clone()]
+                .iter_mut()
+                .zip(&gradient[range])
+                .zip(moments)
+            {
                 let g = g * scale;
                 *m = b1 * *m + (1.0 - b1) * g;
                 *v = b2 * *v + (1.0 - b2) * g * g;
-                *p = decay * *p - rate * (*m * correct1) / ((*v * correct2).sqrt() + self.config.eps);
+                *p = decay * *p
+                    - rate * (*m * correct1) / ((*v * correct2).sqrt() + self.config.eps);
             }
         }
         norm
@@ -141,7 +182,10 @@ mod tests {
     /// p = [1, -2] with gradients [0.5, -1], [0.25, 2], [-1, 0.5]: worked by hand in f64 from the update rule.
     #[test]
     fn three_steps_follow_the_update_rule() {
-        let config = AdamWConfig { max_norm: f32::INFINITY, ..AdamWConfig::default() };
+        let config = AdamWConfig {
+            max_norm: f32::INFINITY,
+            ..AdamWConfig::default()
+        };
         let gradients = [[0.5, -1.0], [0.25, 2.0], [-1.0, 0.5f32]];
         let mut expected = [1.0f64, -2.0];
         for i in 0..2 {
@@ -150,18 +194,27 @@ mod tests {
                 let g = f64::from(g[i]);
                 m = 0.9 * m + 0.1 * g;
                 v = 0.98 * v + 0.02 * g * g;
-                let (mh, vh) = (m / (1.0 - 0.9f64.powi(t as i32 + 1)), v / (1.0 - 0.98f64.powi(t as i32 + 1)));
+                let (mh, vh) = (
+                    m / (1.0 - 0.9f64.powi(t as i32 + 1)),
+                    v / (1.0 - 0.98f64.powi(t as i32 + 1)),
+                );
                 expected[i] = expected[i] * (1.0 - 0.1 * 0.02) - 0.1 * mh / (vh.sqrt() + 1e-8);
             }
         }
         let mut adam = AdamW::new(config, 2);
         let mut p = [1.0f32, -2.0];
-        let all = [Trained { range: 0..2, decays: true }];
+        let all = [Trained {
+            range: 0..2,
+            decays: true,
+        }];
         for g in gradients {
             adam.step(&mut p, &g, &all, 0.1);
         }
         for i in 0..2 {
-            assert!((f64::from(p[i]) - expected[i]).abs() < 1e-6, "{p:?} {expected:?}");
+            assert!(
+                (f64::from(p[i]) - expected[i]).abs() < 1e-6,
+                "{p:?} {expected:?}"
+            );
         }
     }
 
@@ -169,23 +222,38 @@ mod tests {
     fn frozen_parameters_stay_and_a_bad_gradient_changes_nothing() {
         let mut adam = AdamW::new(AdamWConfig::default(), 3);
         let mut p = [1.0f32, 2.0, 3.0];
-        let part = [Trained { range: 1..2, decays: false }];
+        let part = [Trained {
+            range: 1..2,
+            decays: false,
+        }];
         adam.step(&mut p, &[f32::NAN, 1.0, f32::NAN], &part, 0.1);
         assert_eq!((p[0], p[2]), (1.0, 3.0));
         assert!(p[1] < 2.0);
         let before = (p, adam.clone());
-        assert!(adam.step(&mut p, &[0.0, f32::NAN, 0.0], &part, 0.1).is_nan());
+        assert!(
+            adam.step(&mut p, &[0.0, f32::NAN, 0.0], &part, 0.1)
+                .is_nan()
+        );
         assert_eq!((p, adam), before);
     }
 
     #[test]
     fn schedules_start_peak_and_end_where_they_say() {
-        let schedule = Schedule { peak: 2.0, warmup: 4, floor: 0.25, decay: Decay::Linear };
+        let schedule = Schedule {
+            peak: 2.0,
+            warmup: 4,
+            floor: 0.25,
+            decay: Decay::Linear,
+        };
         assert_eq!(schedule.at(0, 12), 0.5);
         assert_eq!(schedule.at(3, 12), 2.0);
         assert_eq!(schedule.at(4, 12), 2.0);
         assert_eq!(schedule.at(11, 12), 0.5);
-        let cosine = Schedule { warmup: 0, decay: Decay::Cosine, ..schedule };
+        let cosine = Schedule {
+            warmup: 0,
+            decay: Decay::Cosine,
+            ..schedule
+        };
         assert_eq!(cosine.at(0, 11), 2.0);
         assert!((cosine.at(5, 11) - 1.25).abs() < 1e-6);
         assert!((cosine.at(10, 11) - 0.5).abs() < 1e-6);

@@ -25,8 +25,11 @@ pub struct Harvest {
 pub fn keep(rollout: Rollout, truth: &Verdict, harvest: &mut Harvest) -> Option<Sequence> {
     harvest.pairs += 1;
     harvest.samples += rollout.samples.len() as u64;
-    let right: Vec<Sample> =
-        rollout.samples.into_iter().filter(|sample| sample.episode.all_right(truth)).collect();
+    let right: Vec<Sample> = rollout
+        .samples
+        .into_iter()
+        .filter(|sample| sample.episode.all_right(truth))
+        .collect();
     harvest.right += right.len() as u64;
     let doubt = |sample: &Sample| {
         let stated = sample.episode.answer().and_then(|answer| answer.confidence);

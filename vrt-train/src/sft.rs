@@ -74,5 +74,9 @@ pub fn step(
     };
     let done = learner.step(batch, sight, window, 1.0, rate, &nll)?;
     let loss = done.shards.iter().sum::<f64>() / tokens.max(1) as f64;
-    Ok(SftStep { loss, norm: done.norm, tokens: tokens as u64 })
+    Ok(SftStep {
+        loss,
+        norm: done.norm,
+        tokens: tokens as u64,
+    })
 }

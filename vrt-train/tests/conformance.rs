@@ -31,8 +31,14 @@ struct Case {
 impl Case {
     /// The positions of a row that carry loss.
     fn learned(&self, row: usize) -> Vec<usize> {
-        let mask = self.comp[row].iter().zip(&self.tool[row]).map(|(comp, tool)| comp * tool);
-        mask.enumerate().filter(|(_, mask)| *mask > 0.0).map(|(t, _)| t).collect()
+        let mask = self.comp[row]
+            .iter()
+            .zip(&self.tool[row])
+            .map(|(comp, tool)| comp * tool);
+        mask.enumerate()
+            .filter(|(_, mask)| *mask > 0.0)
+            .map(|(t, _)| t)
+            .collect()
     }
 }
 
@@ -74,11 +80,26 @@ fn ours(case: &Case, spec: &LossSpec) -> (LossSums, Vec<Vec<f64>>) {
     let mut gradients = vec![vec![0.0; case.lp[0].len()]; rows];
     for row in 0..rows {
         let learned = case.learned(row);
-        let pick = |values: &[Vec<f64>]| learned.iter().map(|&t| values[row][t]).collect::<Vec<_>>();
+        let pick =
+            |values: &[Vec<f64>]| learned.iter().map(|&t| values[row][t]).collect::<Vec<_>>();
         let (logp, old, reference) = (pick(&case.lp), pick(&case.old), pick(&case.r#ref));
-        let sampled = SampledTokens { logp: &logp, old: &old, reference: &reference, advantage: case.adv[row] };
+        let sampled = SampledTokens {
+            logp: &logp,
+            old: &old,
+            reference: &reference,
+            advantage: case.adv[row],
+        };
         let mut gradient = Vec::new();
-        policy_loss(spec, sampled, Batch { sequences: rows, tokens }, &mut sums, &mut gradient);
+        policy_loss(
+            spec,
+            sampled,
+            Batch {
+                sequences: rows,
+                tokens,
+            },
+            &mut sums,
+            &mut gradient,
+        );
         for (t, slope) in learned.into_iter().zip(gradient) {
             gradients[row][t] = slope;
         }
@@ -87,12 +108,22 @@ fn ours(case: &Case, spec: &LossSpec) -> (LossSums, Vec<Vec<f64>>) {
 }
 
 fn spec(reduce: Reduce, estimator: KlEstimator, beta: f64) -> LossSpec {
-    LossSpec { clip: ClipSpec { low: 0.2, high: 0.28 }, kl: KlSpec { estimator, beta }, reduce }
+    LossSpec {
+        clip: ClipSpec {
+            low: 0.2,
+            high: 0.28,
+        },
+        kl: KlSpec { estimator, beta },
+        reduce,
+    }
 }
 
 #[track_caller]
 fn near(ours: f64, theirs: f64, what: &str) {
-    assert!((ours - theirs).abs() < 1e-9, "{what}: ours {ours}, theirs {theirs}");
+    assert!(
+        (ours - theirs).abs() < 1e-9,
+        "{what}: ours {ours}, theirs {theirs}"
+    );
 }
 
 #[test]
@@ -100,7 +131,11 @@ fn losses_and_gradients_are_trls() {
     let golden = golden();
     assert_eq!(golden.trl.len(), 12);
     for row in &golden.trl {
-        let case = golden.cases.iter().find(|case| case.seed == row.seed).unwrap();
+        let case = golden
+            .cases
+            .iter()
+            .find(|case| case.seed == row.seed)
+            .unwrap();
         let reduce = match row.loss_type.as_str() {
             "grpo" => Reduce::PerSampleMean,
             "bnpo" => Reduce::TokenMean,
@@ -121,21 +156,35 @@ fn kl_estimators_are_verls() {
     let golden = golden();
     assert_eq!(golden.verl_kl.len(), 6);
     for row in &golden.verl_kl {
-        let case = golden.cases.iter().find(|case| case.seed == row.seed).unwrap();
+        let case = golden
+            .cases
+            .iter()
+            .find(|case| case.seed == row.seed)
+            .unwrap();
         let estimator = match row.kind.as_str() {
             "k1" => KlEstimator::K1,
             "k2" => KlEstimator::K2,
             _ => KlEstimator::K3,
         };
         // With advantages of 0 and β = 1 the loss is the KL's sum over a constant of 1 and 6 sequences.
-        let still = Case { adv: vec![0.0; 6], ..golden_case(&golden, row.seed) };
+        let still = Case {
+            adv: vec![0.0; 6],
+            ..golden_case(&golden, row.seed)
+        };
         let (_, gradients) = ours(&still, &spec(Reduce::SumOverConstant(1.0), estimator, 1.0));
         for r in 0..6 {
             for t in case.learned(r) {
                 near(6.0 * gradients[r][t], row.grad[r][t], &row.kind);
             }
         }
-        let total: f64 = (0..6).map(|r| case.learned(r).into_iter().map(|t| row.kl[r][t]).sum::<f64>()).sum();
+        let total: f64 = (0..6)
+            .map(|r| {
+                case.learned(r)
+                    .into_iter()
+                    .map(|t| row.kl[r][t])
+                    .sum::<f64>()
+            })
+            .sum();
         let (sums, _) = ours(&still, &spec(Reduce::SumOverConstant(1.0), estimator, 1.0));
         near(6.0 * sums.loss, total, &row.kind);
         near(sums.kl, total, &row.kind);
@@ -166,15 +215,31 @@ fn group_advantages_are_verls() {
             _ => [1.0, 1.0, 1.0, 0.0, 1.0, 0.0],
         };
         // verl leaves a singleton's reward as its advantage; here it teaches nothing, so it is left out.
-        let groups: &[std::ops::Range<usize>] = if row.groups == "even" { &[0..3, 3..6] } else { &[0..2, 2..5] };
-        let case = golden.cases.iter().find(|case| case.seed == row.seed).unwrap();
+        let groups: &[std::ops::Range<usize>] = if row.groups == "even" {
+            &[0..3, 3..6]
+        } else {
+            &[0..2, 2..5]
+        };
+        let case = golden
+            .cases
+            .iter()
+            .find(|case| case.seed == row.seed)
+            .unwrap();
         let scale = if row.norm { Scale::Std } else { Scale::None };
-        let spec = AdvantageSpec { center: Center::Mean, scale, eps: 1e-6 };
+        let spec = AdvantageSpec {
+            center: Center::Mean,
+            scale,
+            eps: 1e-6,
+        };
         for group in groups {
             let ours = advantages(&rewards[group.clone()], &spec);
             for (i, ours) in group.clone().zip(ours) {
                 for t in case.learned(i) {
-                    near(ours, row.adv[i][t], &format!("{} {} {}", row.rewards, row.groups, row.norm));
+                    near(
+                        ours,
+                        row.adv[i][t],
+                        &format!("{} {} {}", row.rewards, row.groups, row.norm),
+                    );
                     compared += 1;
                 }
             }

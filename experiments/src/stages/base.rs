@@ -37,7 +37,11 @@ pub struct Base {
 /// Makes the stage of an arm.
 pub fn make(link: &Link) -> Arc<dyn Stage> {
     let ArmParams { world, base, .. } = link.params.clone();
-    Arc::new(Base { world, params: base, tower: link.previous })
+    Arc::new(Base {
+        world,
+        params: base,
+        tower: link.previous,
+    })
 }
 
 impl Stage for Base {
@@ -62,13 +66,21 @@ impl Stage for Base {
     }
 
     fn estimate(&self) -> Cost {
-        Cost { work: f64::from(self.params.traces), unit: "traces", default_rate: 700.0 }
+        Cost {
+            work: f64::from(self.params.traces),
+            unit: "traces",
+            default_rate: 700.0,
+        }
     }
 
     fn run(&self, cx: &mut StageContext) -> Result<(), StageError> {
         let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
         let vocabulary = language::vocabulary().map_err(failed)?;
-        let scope = if self.params.train_tower { Scope::All } else { Scope::Language };
+        let scope = if self.params.train_tower {
+            Scope::All
+        } else {
+            Scope::Language
+        };
         let config = AdamWConfig {
             betas: self.params.betas.map(|beta| beta as f32),
             weight_decay: self.params.weight_decay as f32,
@@ -76,7 +88,8 @@ impl Stage for Base {
         };
         let mut parameters = match self.tower {
             Some(tower) => read_weights(cx.input(tower)?)?,
-            None => vrt_core::model::Tiny::new(&dfdx::prelude::Cpu::default(), self.params.seed).to_flat(),
+            None => vrt_core::model::Tiny::new(&dfdx::prelude::Cpu::default(), self.params.seed)
+                .to_flat(),
         };
         let layout = vrt_core::model::Tiny::new(&dfdx::prelude::Cpu::default(), 0).layout();
         name_frames(&vocabulary, &layout, &mut parameters);
@@ -92,8 +105,14 @@ impl Stage for Base {
         let bank = FrameBank::default();
         let patches = |pair: PairKey, frame: FrameIndex| -> Result<Vec<f32>, LearnError> {
             let shown = |why: String| LearnError::Frame { pair, frame, why };
-            let pixels = world.pair(pair).frame(frame).map_err(|error| shown(error.to_string()))?;
-            Ok(vrt_core::model::patches::patchify(&vrt_core::model::Tiny::CONFIG.vision, &pixels)?)
+            let pixels = world
+                .pair(pair)
+                .frame(frame)
+                .map_err(|error| shown(error.to_string()))?;
+            Ok(vrt_core::model::patches::patchify(
+                &vrt_core::model::Tiny::CONFIG.vision,
+                &pixels,
+            )?)
         };
         let threads = cx.threads();
         steps::run(cx, &mut learner, total, &mut (), |learner, (), step| {
@@ -101,14 +120,20 @@ impl Stage for Base {
                 let key = Split::Train(Training::Base).key(step as u32 * batch + i as u32);
                 example(&world, &vocabulary, key)
             });
-            let (pairs, sequences): (Vec<PreferencePair>, Vec<Sequence>) =
-                examples.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+            let (pairs, sequences): (Vec<PreferencePair>, Vec<Sequence>) = examples
+                .into_iter()
+                .collect::<Result<Vec<_>, _>>()?
+                .into_iter()
+                .unzip();
             let sight = if self.params.train_tower {
                 Sight::Patches(&patches)
             } else {
                 bank.clear();
                 shard::in_order(pairs.len(), threads, |i| {
-                    let wanted: Vec<_> = sequences[i].frames().map(|frame| (&pairs[i], frame)).collect();
+                    let wanted: Vec<_> = sequences[i]
+                        .frames()
+                        .map(|frame| (&pairs[i], frame))
+                        .collect();
                     bank.look(&learner.model, &wanted).map(drop)
                 })
                 .into_iter()
@@ -118,9 +143,12 @@ impl Stage for Base {
             };
             let members: Vec<&Sequence> = sequences.iter().collect();
             let rate = schedule.at(step, total);
-            let done =
-                sft::step(learner, &members, &sight, MemoryWindow::default(), rate).map_err(failed)?;
-            Ok(Done { remark: format!("loss {:.3}", done.loss), metrics: done })
+            let done = sft::step(learner, &members, &sight, MemoryWindow::default(), rate)
+                .map_err(failed)?;
+            Ok(Done {
+                remark: format!("loss {:.3}", done.loss),
+                metrics: done,
+            })
         })
     }
 }
@@ -131,7 +159,9 @@ fn example(
     key: PairKey,
 ) -> Result<(PreferencePair, Sequence), StageError> {
     let pair = world.pair(key);
-    let sequence = Writer::new(vocabulary).corpus(&pair, &corpus_item(world, key)).map_err(failed)?;
+    let sequence = Writer::new(vocabulary)
+        .corpus(&pair, &corpus_item(world, key))
+        .map_err(failed)?;
     Ok((pair, sequence))
 }
 
@@ -139,7 +169,10 @@ fn example(
 /// and a distance is the same everywhere. Each side's frames get a direction of their own.
 fn name_frames(vocabulary: &Vocabulary, layout: &[ParamSpec], parameters: &mut [f32]) {
     const AMPLITUDE: f32 = 0.3;
-    let Some(embedding) = layout.iter().find(|spec| spec.name == "model.embed_tokens.weight") else {
+    let Some(embedding) = layout
+        .iter()
+        .find(|spec| spec.name == "model.embed_tokens.weight")
+    else {
         return;
     };
     let width = embedding.shape[1];

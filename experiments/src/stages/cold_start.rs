@@ -35,8 +35,15 @@ pub struct ColdStart {
 
 /// Makes the stage of an arm.
 pub fn make(link: &Link) -> Arc<dyn Stage> {
-    let ArmParams { world, cold_start, .. } = link.params.clone();
-    Arc::new(ColdStart { world, params: cold_start, seed: link.seed, base: link.previous })
+    let ArmParams {
+        world, cold_start, ..
+    } = link.params.clone();
+    Arc::new(ColdStart {
+        world,
+        params: cold_start,
+        seed: link.seed,
+        base: link.previous,
+    })
 }
 
 impl Stage for ColdStart {
@@ -62,15 +69,39 @@ impl Stage for ColdStart {
 
     fn estimate(&self) -> Cost {
         let work = f64::from(self.params.traces) * f64::from(self.params.epochs);
-        Cost { work, unit: "traces", default_rate: 1200.0 }
+        Cost {
+            work,
+            unit: "traces",
+            default_rate: 1200.0,
+        }
     }
 
     fn run(&self, cx: &mut StageContext) -> Result<(), StageError> {
-        let base = self.base.ok_or(StageError::Missing { stage: "cold_start", needs: "base" })?;
+        let base = self.base.ok_or(StageError::Missing {
+            stage: "cold_start",
+            needs: "base",
+        })?;
         let parameters = read_weights(cx.input(base)?)?;
         let traces = self.traces(cx)?;
-        let ColdStartParams { epochs, batch, lr, final_lr, .. } = self.params;
-        fine_tune(cx, parameters, &traces, &Passes { epochs, batch, lr, final_lr }, self.seed)
+        let ColdStartParams {
+            epochs,
+            batch,
+            lr,
+            final_lr,
+            ..
+        } = self.params;
+        fine_tune(
+            cx,
+            parameters,
+            &traces,
+            &Passes {
+                epochs,
+                batch,
+                lr,
+                final_lr,
+            },
+            self.seed,
+        )
     }
 }
 
@@ -90,12 +121,14 @@ impl ColdStart {
             let pairs: Vec<PreferencePair> = keys.map(|key| world.pair(key)).collect();
             number += DRAW;
             let (rollouts, _) =
-                rollout::<PaperOps, _>(&teacher, &pairs, 1, &Rules::default(), cx.threads()).map_err(failed)?;
+                rollout::<PaperOps, _>(&teacher, &pairs, 1, &Rules::default(), cx.threads())
+                    .map_err(failed)?;
             for rollout in rollouts {
                 let pair = &pairs[rollout.pair];
                 for sample in rollout.samples {
                     let truth = pair.truth.map(|truth| truth.overall);
-                    let right = sample.episode.answer().map(|answer| answer.verdict.overall) == truth;
+                    let right =
+                        sample.episode.answer().map(|answer| answer.verdict.overall) == truth;
                     if let (true, Some(sequence)) = (right, sample.sequence) {
                         kept.push((pair.clone(), sequence));
                     }

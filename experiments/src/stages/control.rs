@@ -1,7 +1,9 @@
 //! In: a policy's calls. Out: other evidence than it asked for: the control arms of panel 1, and the gate.
 
 use serde_json::Value;
-use vrt_core::op::{Limits, OpError, OpGrammar, OpResult, OpSet, OpSpec, Outcome, PaperOps, Workspace};
+use vrt_core::op::{
+    Limits, OpError, OpGrammar, OpResult, OpSet, OpSpec, Outcome, PaperOps, Workspace,
+};
 use vrt_core::pair::{FrameIndex, PreferencePair};
 use vrt_core::policy::{Director, Plan};
 use vrt_core::tokenizer::Vocabulary;
@@ -32,8 +34,17 @@ impl OpSet for RandomFrames {
     fn run(self, view: &mut Workspace<'_>) -> OpResult {
         let asked = self.0.run(view)?;
         // The frames asked for tell one call of an episode from the next.
-        let call = asked.frames.iter().fold(0, |mix: u64, frame| mix * 193 + u64::from(frame.get()));
-        let frames = random_like(super::WORLD_SEED, view.pair.key, call, view.pair.pool(), &asked.frames);
+        let call = asked
+            .frames
+            .iter()
+            .fold(0, |mix: u64, frame| mix * 193 + u64::from(frame.get()));
+        let frames = random_like(
+            super::WORLD_SEED,
+            view.pair.key,
+            call,
+            view.pair.pool(),
+            &asked.frames,
+        );
         Ok(Outcome { frames })
     }
 
@@ -51,7 +62,10 @@ pub struct OracleChooser<'a> {
 impl<'a> OracleChooser<'a> {
     /// The chooser of a world.
     pub fn new(world: &'a World, vocabulary: &'a Vocabulary) -> Self {
-        Self { world, writer: Writer::new(vocabulary) }
+        Self {
+            world,
+            writer: Writer::new(vocabulary),
+        }
     }
 }
 
@@ -59,6 +73,7 @@ impl Director for OracleChooser<'_> {
     fn plan(&self, pair: &PreferencePair, seen: &[FrameIndex], _: u32) -> Plan {
         let call = oracle(&self.world.facts(pair.key), seen);
         // A call that the vocabulary cannot spell is impossible here: centres and offsets are in it.
-        call.and_then(|call| self.writer.call(&call).ok()).map_or(Plan::Answer, Plan::Call)
+        call.and_then(|call| self.writer.call(&call).ok())
+            .map_or(Plan::Answer, Plan::Call)
     }
 }

@@ -39,7 +39,12 @@ pub struct Eval {
 /// Makes the stage of an arm.
 pub fn make(link: &Link) -> Arc<dyn Stage> {
     let ArmParams { world, eval, .. } = link.params.clone();
-    Arc::new(Eval { world, params: eval, seed: link.seed, policy: link.previous })
+    Arc::new(Eval {
+        world,
+        params: eval,
+        seed: link.seed,
+        policy: link.previous,
+    })
 }
 
 impl Stage for Eval {
@@ -62,19 +67,37 @@ impl Stage for Eval {
     }
 
     fn title(&self) -> String {
-        let EvalParams { frames, decode, window, .. } = &self.params;
-        format!("judging, {frames:?} frames, p = {}, {decode:?}", window.width).to_lowercase()
+        let EvalParams {
+            frames,
+            decode,
+            window,
+            ..
+        } = &self.params;
+        format!(
+            "judging, {frames:?} frames, p = {}, {decode:?}",
+            window.width
+        )
+        .to_lowercase()
     }
 
     fn estimate(&self) -> Cost {
         let work = f64::from(self.params.pairs_per_split) * self.params.splits.len() as f64;
-        Cost { work, unit: "episodes", default_rate: 500.0 }
+        Cost {
+            work,
+            unit: "episodes",
+            default_rate: 500.0,
+        }
     }
 
     fn run(&self, cx: &mut StageContext) -> Result<(), StageError> {
-        let policy = self.policy.ok_or(StageError::Missing { stage: "eval", needs: "base" })?;
+        let policy = self.policy.ok_or(StageError::Missing {
+            stage: "eval",
+            needs: "base",
+        })?;
         let mut model = Tiny::new(&Cpu::default(), 0);
-        model.load_flat(&read_weights(cx.input(policy)?)?).map_err(failed)?;
+        model
+            .load_flat(&read_weights(cx.input(policy)?)?)
+            .map_err(failed)?;
         let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
         let vocabulary = language::vocabulary().map_err(failed)?;
         let keys: Vec<(Length, _)> = self
@@ -86,16 +109,27 @@ impl Stage for Eval {
                     HeldOut::Design => Split::Design(length),
                     HeldOut::Report => Split::Report(length),
                 };
-                split.keys(self.params.pairs_per_split).map(move |key| (length, key))
+                split
+                    .keys(self.params.pairs_per_split)
+                    .map(move |key| (length, key))
             })
             .collect();
         let temperature = match self.params.decode {
             Decode::Greedy => 0.0,
             Decode::Sampled => self.params.temperature as f32,
         };
-        let sampling = Sampling { temperature, seed: self.seed, step: 0, max_tokens: super::MAX_TOKENS };
+        let sampling = Sampling {
+            temperature,
+            seed: self.seed,
+            step: 0,
+            max_tokens: super::MAX_TOKENS,
+        };
         let rules = Rules {
-            max_calls: if self.params.frames == Frames::None { 0 } else { Rules::default().max_calls },
+            max_calls: if self.params.frames == Frames::None {
+                0
+            } else {
+                Rules::default().max_calls
+            },
             window: self.params.window,
             ..Rules::default()
         };
@@ -106,7 +140,8 @@ impl Stage for Eval {
             cx.check()?;
             let bank = FrameBank::default();
             let mut judge =
-                TinyPolicy::new(&model, &vocabulary, &bank, self.params.window, sampling).map_err(failed)?;
+                TinyPolicy::new(&model, &vocabulary, &bank, self.params.window, sampling)
+                    .map_err(failed)?;
             if self.params.frames == Frames::Oracle {
                 judge = judge.directed(&oracle);
             }
@@ -144,7 +179,11 @@ fn row(pair: &PreferencePair, length: Length, episode: &Episode) -> Result<Row, 
         truth: digits(&truth),
         answer: episode.answer().map(|answer| digits(&answer.verdict)),
         calls: episode.calls(),
-        stop: episode.stop.as_ref().map_or("running", StopReason::name).to_owned(),
+        stop: episode
+            .stop
+            .as_ref()
+            .map_or("running", StopReason::name)
+            .to_owned(),
         tokens: episode.tokens(),
     })
 }

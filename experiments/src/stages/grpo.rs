@@ -35,7 +35,12 @@ pub struct Grpo {
 /// Makes the stage of an arm.
 pub fn make(link: &Link) -> Arc<dyn Stage> {
     let ArmParams { world, grpo, .. } = link.params.clone();
-    Arc::new(Grpo { world, params: grpo, seed: link.seed, policy: link.previous })
+    Arc::new(Grpo {
+        world,
+        params: grpo,
+        seed: link.seed,
+        policy: link.previous,
+    })
 }
 
 impl GrpoParams {
@@ -91,20 +96,36 @@ impl Stage for Grpo {
     }
 
     fn estimate(&self) -> Cost {
-        let GrpoParams { steps, prompts, group, .. } = self.params;
+        let GrpoParams {
+            steps,
+            prompts,
+            group,
+            ..
+        } = self.params;
         let work = f64::from(steps) * f64::from(prompts) * f64::from(group);
-        Cost { work, unit: "learned episodes", default_rate: 250.0 }
+        Cost {
+            work,
+            unit: "learned episodes",
+            default_rate: 250.0,
+        }
     }
 
     fn run(&self, cx: &mut StageContext) -> Result<(), StageError> {
-        let policy = self.policy.ok_or(StageError::Missing { stage: "grpo", needs: "base" })?;
+        let policy = self.policy.ok_or(StageError::Missing {
+            stage: "grpo",
+            needs: "base",
+        })?;
         let parameters = read_weights(cx.input(policy)?)?;
         let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
         let vocabulary = language::vocabulary().map_err(failed)?;
         let objective = self.params.objective()?;
         let mut reference = Tiny::new(&Cpu::default(), 0);
         reference.load_flat(&parameters).map_err(failed)?;
-        let scope = if self.params.freeze_reading { Scope::Blocks } else { Scope::Language };
+        let scope = if self.params.freeze_reading {
+            Scope::Blocks
+        } else {
+            Scope::Language
+        };
         let adam = AdamWConfig {
             betas: self.params.betas.map(|beta| beta as f32),
             weight_decay: 0.0,
@@ -112,7 +133,8 @@ impl Stage for Grpo {
         };
         let mut learner = Learner::new(parameters, scope, adam, cx.threads()).map_err(failed)?;
         let first = super::first_pair(self.seed);
-        let pairs = |number: u64| world.pair(Split::Train(Training::Grpo).key(first + number as u32));
+        let pairs =
+            |number: u64| world.pair(Split::Train(Training::Grpo).key(first + number as u32));
         let config = self.params.config();
         let task = Task {
             config,
@@ -124,12 +146,22 @@ impl Stage for Grpo {
             seed: self.seed,
         };
         let bank = FrameBank::default();
-        steps::run(cx, &mut learner, config.steps, &mut 0u64, |learner, cursor, step| {
-            let metrics =
-                grpo::step::<PaperOps, _>(learner, &task, &bank, step, cursor).map_err(failed)?;
-            let remark =
-                format!("reward {:.3}, right {:.1} %, calls {:.2}", metrics.reward, 100.0 * metrics.overall, metrics.calls);
-            Ok(Done { metrics, remark })
-        })
+        steps::run(
+            cx,
+            &mut learner,
+            config.steps,
+            &mut 0u64,
+            |learner, cursor, step| {
+                let metrics = grpo::step::<PaperOps, _>(learner, &task, &bank, step, cursor)
+                    .map_err(failed)?;
+                let remark = format!(
+                    "reward {:.3}, right {:.1} %, calls {:.2}",
+                    metrics.reward,
+                    100.0 * metrics.overall,
+                    metrics.calls
+                );
+                Ok(Done { metrics, remark })
+            },
+        )
     }
 }

@@ -40,7 +40,12 @@ pub struct Rft {
 /// Makes the stage of an arm.
 pub fn make(link: &Link) -> Arc<dyn Stage> {
     let ArmParams { world, rft, .. } = link.params.clone();
-    Arc::new(Rft { world, params: rft, seed: link.seed, policy: link.previous })
+    Arc::new(Rft {
+        world,
+        params: rft,
+        seed: link.seed,
+        policy: link.previous,
+    })
 }
 
 impl Stage for Rft {
@@ -66,17 +71,41 @@ impl Stage for Rft {
 
     fn estimate(&self) -> Cost {
         let work = f64::from(self.params.prompts) * f64::from(self.params.samples);
-        Cost { work, unit: "episodes", default_rate: 500.0 }
+        Cost {
+            work,
+            unit: "episodes",
+            default_rate: 500.0,
+        }
     }
 
     fn run(&self, cx: &mut StageContext) -> Result<(), StageError> {
-        let policy = self.policy.ok_or(StageError::Missing { stage: "rft", needs: "cold_start" })?;
+        let policy = self.policy.ok_or(StageError::Missing {
+            stage: "rft",
+            needs: "cold_start",
+        })?;
         let parameters = read_weights(cx.input(policy)?)?;
         let (traces, harvest) = self.harvest(cx, parameters.clone())?;
         let text = serde_json::to_vec_pretty(&harvest).map_err(failed)?;
         vrt_train::atomic::write(&cx.out().join("harvest.json"), &text)?;
-        let RftParams { epochs, batch, lr, final_lr, .. } = self.params;
-        fine_tune(cx, parameters, &traces, &Passes { epochs, batch, lr, final_lr }, self.seed)
+        let RftParams {
+            epochs,
+            batch,
+            lr,
+            final_lr,
+            ..
+        } = self.params;
+        fine_tune(
+            cx,
+            parameters,
+            &traces,
+            &Passes {
+                epochs,
+                batch,
+                lr,
+                final_lr,
+            },
+            self.seed,
+        )
     }
 }
 
@@ -88,8 +117,13 @@ impl Rft {
     ) -> Result<(Vec<(PreferencePair, Sequence)>, Harvest), StageError> {
         let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
         let vocabulary = language::vocabulary().map_err(failed)?;
-        let learner = Learner::new(parameters, Scope::Language, AdamWConfig::default(), cx.threads())
-            .map_err(failed)?;
+        let learner = Learner::new(
+            parameters,
+            Scope::Language,
+            AdamWConfig::default(),
+            cx.threads(),
+        )
+        .map_err(failed)?;
         let bank = FrameBank::default();
         let sampling = Sampling {
             temperature: self.params.temperature as f32,
@@ -97,9 +131,14 @@ impl Rft {
             step: 0,
             max_tokens: super::MAX_TOKENS,
         };
-        let policy =
-            TinyPolicy::new(&learner.model, &vocabulary, &bank, MemoryWindow::default(), sampling)
-                .map_err(failed)?;
+        let policy = TinyPolicy::new(
+            &learner.model,
+            &vocabulary,
+            &bank,
+            MemoryWindow::default(),
+            sampling,
+        )
+        .map_err(failed)?;
         let mut kept = Vec::new();
         let mut harvest = Harvest::default();
         cx.progress().start(u64::from(self.params.prompts), 0);

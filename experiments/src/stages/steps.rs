@@ -35,7 +35,12 @@ pub fn read_weights(entry: &Path) -> Result<Vec<f32>, StageError> {
 /// # Errors
 /// [`StageError::Failed`].
 pub fn write_weights(cx: &StageContext, learner: &Learner) -> Result<(), StageError> {
-    save_weights(&cx.out().join(WEIGHTS), learner.layout(), &learner.parameters).map_err(failed)
+    save_weights(
+        &cx.out().join(WEIGHTS),
+        learner.layout(),
+        &learner.parameters,
+    )
+    .map_err(failed)
 }
 
 /// What a step reports: a line of metrics and a remark beside the bar.
@@ -66,7 +71,9 @@ pub fn run<T: Serialize + DeserializeOwned, M: Serialize>(
     {
         first = saved.step;
         *memory = serde_json::from_value(saved.extra).map_err(failed)?;
-        learner.restore(saved.parameters, saved.optimizer).map_err(failed)?;
+        learner
+            .restore(saved.parameters, saved.optimizer)
+            .map_err(failed)?;
     }
     let save = |learner: &Learner, memory: &T, step: u64| {
         Checkpoint {

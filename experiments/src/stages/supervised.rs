@@ -58,8 +58,8 @@ pub fn fine_tune(
     seed: u64,
 ) -> Result<(), StageError> {
     let threads = cx.threads();
-    let mut learner =
-        Learner::new(parameters, Scope::Language, AdamWConfig::default(), threads).map_err(failed)?;
+    let mut learner = Learner::new(parameters, Scope::Language, AdamWConfig::default(), threads)
+        .map_err(failed)?;
     let bank = FrameBank::default();
     look(&learner, &bank, traces, threads)?;
     let config = SftConfig {
@@ -78,7 +78,11 @@ pub fn fine_tune(
         let batch: Vec<&Sequence> = members.into_iter().map(|i| &traces[i].1).collect();
         let rate = config.schedule.at(step, total);
         let sight = Sight::Bank(&bank);
-        let done = sft::step(learner, &batch, &sight, MemoryWindow::default(), rate).map_err(failed)?;
-        Ok(Done { remark: format!("loss {:.3}", done.loss), metrics: done })
+        let done =
+            sft::step(learner, &batch, &sight, MemoryWindow::default(), rate).map_err(failed)?;
+        Ok(Done {
+            remark: format!("loss {:.3}", done.loss),
+            metrics: done,
+        })
     })
 }

@@ -34,7 +34,10 @@ pub struct Tower {
 /// Makes the stage of an arm.
 pub fn make(link: &Link) -> std::sync::Arc<dyn Stage> {
     let ArmParams { world, tower, .. } = link.params.clone();
-    std::sync::Arc::new(Tower { world, params: tower })
+    std::sync::Arc::new(Tower {
+        world,
+        params: tower,
+    })
 }
 
 #[derive(Serialize)]
@@ -66,7 +69,11 @@ impl Stage for Tower {
 
     fn estimate(&self) -> Cost {
         let work = f64::from(self.params.steps) * f64::from(self.params.batch);
-        Cost { work, unit: "frames", default_rate: 40_000.0 }
+        Cost {
+            work,
+            unit: "frames",
+            default_rate: 40_000.0,
+        }
     }
 
     /// Minutes at most: a stop starts it anew, so it keeps no checkpoint.
@@ -85,15 +92,24 @@ impl Stage for Tower {
             })
             .collect();
         // The heads follow the model's parameters: a matrix and a bias.
-        trained.push(Trained { range: parameters..parameters + WIDTH * (Tiny::WIDTH + 1), decays: false });
+        trained.push(Trained {
+            range: parameters..parameters + WIDTH * (Tiny::WIDTH + 1),
+            decays: false,
+        });
         let mut rng = rng::stream(self.params.seed, Purpose::Init, u64::MAX, 0, 0);
         let spread = 1.0 / (Tiny::WIDTH as f32).sqrt();
-        flat.extend((0..WIDTH * Tiny::WIDTH).map(|_| spread * rng.sample::<f32, _>(StandardNormal)));
+        flat.extend(
+            (0..WIDTH * Tiny::WIDTH).map(|_| spread * rng.sample::<f32, _>(StandardNormal)),
+        );
         flat.extend([0.0; WIDTH]);
         let mut optimizer = AdamW::new(AdamWConfig::default(), flat.len());
         let steps = u64::from(self.params.steps);
-        let schedule =
-            Schedule { peak: self.params.lr as f32, warmup: 20, floor: 0.02, decay: Decay::Linear };
+        let schedule = Schedule {
+            peak: self.params.lr as f32,
+            warmup: 20,
+            floor: 0.02,
+            decay: Decay::Linear,
+        };
         cx.progress().start(steps, 0);
         for step in 0..steps {
             cx.check()?;
@@ -102,15 +118,25 @@ impl Stage for Tower {
             let parts = shard::in_order(SHARDS, cx.threads(), |part| {
                 let first = part as u32 * each;
                 let numbers = first..batch.min(first + each);
-                let keys = numbers.map(|i| Split::Train(Training::Tower).key(step as u32 * batch + i));
-                frames_gradient(&world, &model, &flat[parameters..], keys.collect(), 1.0 / batch as f32)
+                let keys =
+                    numbers.map(|i| Split::Train(Training::Tower).key(step as u32 * batch + i));
+                frames_gradient(
+                    &world,
+                    &model,
+                    &flat[parameters..],
+                    keys.collect(),
+                    1.0 / batch as f32,
+                )
             });
             let mut gradient = vec![0.0; flat.len()];
             let mut loss = 0.0;
             for part in parts {
                 let (value, grads) = part?;
                 loss += value;
-                gradient.iter_mut().zip(grads).for_each(|(sum, more)| *sum += more);
+                gradient
+                    .iter_mut()
+                    .zip(grads)
+                    .for_each(|(sum, more)| *sum += more);
             }
             let norm = optimizer.step(&mut flat, &gradient, &trained, schedule.at(step, steps));
             model.load_flat(&flat[..parameters]).map_err(failed)?;
@@ -155,7 +181,10 @@ fn frames_gradient(
             let (by_weights, by_bias) = head_gradient.split_at_mut(WIDTH * Tiny::WIDTH);
             matmul_tn(by_weights, &out, visual, [WIDTH, Tiny::WIDTH, n], 0.0);
             for row in out.chunks_exact(WIDTH) {
-                by_bias.iter_mut().zip(row).for_each(|(sum, slope)| *sum += slope);
+                by_bias
+                    .iter_mut()
+                    .zip(row)
+                    .for_each(|(sum, slope)| *sum += slope);
             }
             let mut by_visual = vec![0.0; n * Tiny::WIDTH];
             matmul_nn(&mut by_visual, &out, weights, [n, Tiny::WIDTH, WIDTH], 0.0);
@@ -189,7 +218,10 @@ fn head_losses(out: &mut [f32], target: &TowerTarget, each: f32) -> f64 {
             let (value, slope) = match head.loss {
                 HeadLoss::Squared => ((*x - y).powi(2), 2.0 * (*x - y)),
                 // softplus(x) − xy, written so that neither end overflows.
-                _ => (x.max(0.0) - *x * y + (-x.abs()).exp().ln_1p(), 1.0 / (1.0 + (-*x).exp()) - y),
+                _ => (
+                    x.max(0.0) - *x * y + (-x.abs()).exp().ln_1p(),
+                    1.0 / (1.0 + (-*x).exp()) - y,
+                ),
             };
             loss += f64::from(weight * known * value);
             *x = weight * known * slope;

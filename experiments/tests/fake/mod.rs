@@ -109,8 +109,13 @@ fn judging(link: &Link) -> Arc<dyn Stage> {
     } else {
         0.0
     };
-    for (key, usual) in [("eta", 0.5), ("k", 0.2), ("alpha", 0.5)] {
-        let value = objective.get(key).and_then(toml::Value::as_float);
+    let inside = |term: &str, key: &str| objective.get(term)?.get(key)?.as_float();
+    let eta = objective.get("eta").and_then(toml::Value::as_float);
+    for (value, usual) in [
+        (eta, 0.5),
+        (inside("cot_gain", "k"), 0.2),
+        (inside("accuracy", "alpha"), 0.5),
+    ] {
         skill -= value.map_or(0.0, |value| (value - usual).abs() * 0.06);
     }
     Arc::new(Judging {

@@ -42,7 +42,11 @@ impl FrameBank {
     ) -> Result<Vec<Token>, LookError> {
         let mut missing: Vec<(&PreferencePair, FrameIndex)> = {
             let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-            wanted.iter().copied().filter(|(pair, frame)| !tokens.contains_key(&(pair.key, *frame))).collect()
+            wanted
+                .iter()
+                .copied()
+                .filter(|(pair, frame)| !tokens.contains_key(&(pair.key, *frame)))
+                .collect()
         };
         missing.sort_by_key(|(pair, frame)| (pair.key, *frame));
         missing.dedup_by_key(|(pair, frame)| (pair.key, *frame));
@@ -58,7 +62,10 @@ impl FrameBank {
             }
         }
         let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(wanted.iter().map(|(pair, frame)| tokens[&(pair.key, *frame)].clone()).collect())
+        Ok(wanted
+            .iter()
+            .map(|(pair, frame)| tokens[&(pair.key, *frame)].clone())
+            .collect())
     }
 
     /// A visual token that was looked at before.
@@ -69,6 +76,9 @@ impl FrameBank {
 
     /// Forgets everything: for the next step's pairs.
     pub fn clear(&self) {
-        self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.tokens
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 }

@@ -31,12 +31,18 @@ impl Policy for Replay {
         for opening in openings {
             let pair = opening.pair.key;
             for sample in 0..opening.samples {
-                let record = self.records.iter().find(|(key, number, _)| (*key, *number) == (pair, sample));
+                let record = self
+                    .records
+                    .iter()
+                    .find(|(key, number, _)| (*key, *number) == (pair, sample));
                 let Some((_, _, units)) = record else {
                     let reason = format!("the recording holds no sample {sample}");
                     return Err(PolicyError { pair, reason });
                 };
-                states.push(Playback { pair, left: units.clone().into_iter() });
+                states.push(Playback {
+                    pair,
+                    left: units.clone().into_iter(),
+                });
             }
         }
         Ok(states)
@@ -46,7 +52,11 @@ impl Policy for Replay {
         turns
             .iter_mut()
             .map(|turn| match turn.state.left.next() {
-                Some(text) => Ok(Reply { text, tokens: 0, cut: false }),
+                Some(text) => Ok(Reply {
+                    text,
+                    tokens: 0,
+                    cut: false,
+                }),
                 None => Err(PolicyError {
                     pair: turn.state.pair,
                     reason: "the recording ends before the episode does".to_owned(),

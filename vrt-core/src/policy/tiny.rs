@@ -137,7 +137,9 @@ impl<'a> TinyPolicy<'a> {
         window: MemoryWindow,
         sampling: Sampling,
     ) -> Result<Self, TinyError> {
-        let openings = vocabulary.iter().filter(|(_, piece)| matches!(piece, Piece::Call(_, 0)));
+        let openings = vocabulary
+            .iter()
+            .filter(|(_, piece)| matches!(piece, Piece::Call(_, 0)));
         let pieces = Pieces {
             snapshot: vocabulary.id(&Piece::Snapshot)?,
             recommend: vocabulary.id(&Piece::Recommend)?,
@@ -166,27 +168,45 @@ impl<'a> TinyPolicy<'a> {
 
     fn engine(&self) -> Engine {
         let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
-        engines.pop().unwrap_or_else(|| Engine::new(self.weights.clone()))
+        engines
+            .pop()
+            .unwrap_or_else(|| Engine::new(self.weights.clone()))
     }
 
     fn put_back(&self, engine: Engine) {
-        self.engines.lock().unwrap_or_else(PoisonError::into_inner).push(engine);
+        self.engines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(engine);
     }
 
     /// Rows of the sequence from `from` on, ready to be fed.
-    fn pending(&self, pair: &PreferencePair, sequence: &Sequence, from: usize) -> Result<Vec<Pending>, PolicyError> {
+    fn pending(
+        &self,
+        pair: &PreferencePair,
+        sequence: &Sequence,
+        from: usize,
+    ) -> Result<Vec<Pending>, PolicyError> {
         let rows = &sequence.rows[from..];
         rows.iter()
             .enumerate()
             .map(|(i, row)| {
                 let feed = match row.input {
                     Input::Text(token) => Fed::Text(token),
-                    Input::Frame(frame) => Fed::Visual(self.bank.get(pair.key, frame).ok_or_else(|| {
-                        PolicyError { pair: pair.key, reason: format!("frame {frame} was never looked at") }
-                    })?),
+                    Input::Frame(frame) => {
+                        Fed::Visual(self.bank.get(pair.key, frame).ok_or_else(|| PolicyError {
+                            pair: pair.key,
+                            reason: format!("frame {frame} was never looked at"),
+                        })?)
+                    }
                 };
                 let position = (from + i) as u32;
-                Ok(Pending { feed, position, evidence: row.evidence, round: row.round })
+                Ok(Pending {
+                    feed,
+                    position,
+                    evidence: row.evidence,
+                    round: row.round,
+                })
             })
             .collect()
     }
@@ -211,7 +231,12 @@ impl TinyState {
     /// Appends the newest row of the sequence to what is still to be fed.
     fn feed_last(&mut self, token: u32) {
         let position = self.sequence.rows.len() as u32 - 1;
-        self.pending.push(Pending { feed: Fed::Text(token), position, evidence: 0, round: self.calls });
+        self.pending.push(Pending {
+            feed: Fed::Text(token),
+            position,
+            evidence: 0,
+            round: self.calls,
+        });
     }
 
     fn give(&mut self, token: u32) {
@@ -224,11 +249,18 @@ impl Policy for TinyPolicy<'_> {
     type State = TinyState;
 
     fn open(&self, openings: &[Opening<'_>]) -> Result<Vec<TinyState>, PolicyError> {
-        let wanted: Vec<_> =
-            openings.iter().flat_map(|one| one.initial.iter().map(|&frame| (one.pair, frame))).collect();
-        let failed = |pair: &PreferencePair, reason: String| PolicyError { pair: pair.key, reason };
+        let wanted: Vec<_> = openings
+            .iter()
+            .flat_map(|one| one.initial.iter().map(|&frame| (one.pair, frame)))
+            .collect();
+        let failed = |pair: &PreferencePair, reason: String| PolicyError {
+            pair: pair.key,
+            reason,
+        };
         if let Some(first) = openings.first() {
-            self.bank.look(self.tower, &wanted).map_err(|error| failed(first.pair, error.to_string()))?;
+            self.bank
+                .look(self.tower, &wanted)
+                .map_err(|error| failed(first.pair, error.to_string()))?;
         }
         let mut prompts = Vec::with_capacity(openings.len());
         for one in openings {
@@ -239,11 +271,19 @@ impl Policy for TinyPolicy<'_> {
         }
         // The samples of a group share their prompt: it is run once.
         let mut engine = self.engine();
-        let rows: Vec<Vec<NewRow<'_>>> =
-            prompts.iter().map(|(_, pending, _)| pending.iter().map(Pending::row).collect()).collect();
-        let mut caches: Vec<Cache> = prompts.iter().map(|_| Cache::new(self.weights.config())).collect();
-        let mut items: Vec<(&mut Cache, &[NewRow<'_>])> =
-            caches.iter_mut().zip(&rows).map(|(cache, rows)| (cache, rows.as_slice())).collect();
+        let rows: Vec<Vec<NewRow<'_>>> = prompts
+            .iter()
+            .map(|(_, pending, _)| pending.iter().map(Pending::row).collect())
+            .collect();
+        let mut caches: Vec<Cache> = prompts
+            .iter()
+            .map(|_| Cache::new(self.weights.config()))
+            .collect();
+        let mut items: Vec<(&mut Cache, &[NewRow<'_>])> = caches
+            .iter_mut()
+            .zip(&rows)
+            .map(|(cache, rows)| (cache, rows.as_slice()))
+            .collect();
         if let Some(first) = openings.first() {
             engine
                 .forward(&mut items, self.window, &mut Vec::new())
@@ -284,30 +324,49 @@ impl Policy for TinyPolicy<'_> {
                 };
                 // Every unit opens with its snapshot: given, so that no sample is spent on it.
                 turn.state.give(self.pieces.snapshot);
-                Writing { plan, tokens: vec![self.pieces.snapshot], chosen: 0, over: None }
+                Writing {
+                    plan,
+                    tokens: vec![self.pieces.snapshot],
+                    chosen: 0,
+                    over: None,
+                }
             })
             .collect();
         loop {
-            let live: Vec<usize> = (0..turns.len()).filter(|&i| writing[i].over.is_none()).collect();
+            let live: Vec<usize> = (0..turns.len())
+                .filter(|&i| writing[i].over.is_none())
+                .collect();
             if live.is_empty() {
                 break;
             }
             let mut fed = Vec::with_capacity(live.len());
             let mut caches = Vec::with_capacity(live.len());
-            for (turn, _) in turns.iter_mut().zip(&writing).filter(|(_, unit)| unit.over.is_none()) {
+            for (turn, _) in turns
+                .iter_mut()
+                .zip(&writing)
+                .filter(|(_, unit)| unit.over.is_none())
+            {
                 fed.push(std::mem::take(&mut turn.state.pending));
                 caches.push(&mut turn.state.cache);
             }
-            let rows: Vec<Vec<NewRow<'_>>> =
-                fed.iter().map(|pending| pending.iter().map(Pending::row).collect()).collect();
-            let mut items: Vec<(&mut Cache, &[NewRow<'_>])> =
-                caches.into_iter().zip(&rows).map(|(cache, rows)| (cache, rows.as_slice())).collect();
+            let rows: Vec<Vec<NewRow<'_>>> = fed
+                .iter()
+                .map(|pending| pending.iter().map(Pending::row).collect())
+                .collect();
+            let mut items: Vec<(&mut Cache, &[NewRow<'_>])> = caches
+                .into_iter()
+                .zip(&rows)
+                .map(|(cache, rows)| (cache, rows.as_slice()))
+                .collect();
             let ran = engine.forward(&mut items, self.window, &mut logits);
             drop(items);
             if let Err(error) = ran {
                 for i in live {
                     let pair = turns[i].state.pair.key;
-                    writing[i].over = Some(Err(PolicyError { pair, reason: error.to_string() }));
+                    writing[i].over = Some(Err(PolicyError {
+                        pair,
+                        reason: error.to_string(),
+                    }));
                 }
                 break;
             }
@@ -331,7 +390,10 @@ impl Policy for TinyPolicy<'_> {
         shown
             .iter_mut()
             .map(|(state, outcome)| {
-                let failed = |reason: String| PolicyError { pair: state.pair.key, reason };
+                let failed = |reason: String| PolicyError {
+                    pair: state.pair.key,
+                    reason,
+                };
                 if let Err(error) = &looked {
                     return Err(failed(error.to_string()));
                 }
@@ -363,20 +425,29 @@ impl Pending {
             Fed::Text(token) => Feed::Text(*token),
             Fed::Visual(token) => Feed::Visual(token),
         };
-        NewRow { feed, position: [self.position; 3], evidence: self.evidence, round: self.round }
+        NewRow {
+            feed,
+            position: [self.position; 3],
+            evidence: self.evidence,
+            round: self.round,
+        }
     }
 }
 
 impl TinyPolicy<'_> {
     /// Draws one token and takes it, or what the plan puts in its place.
     fn continue_unit(&self, state: &mut TinyState, unit: &mut Writing, logits: &mut [f32]) {
-        let drawn = match sampling::sample(logits, self.sampling.temperature, &[], self.uniform(state)) {
-            Ok(drawn) => drawn,
-            Err(error) => {
-                unit.over = Some(Err(PolicyError { pair: state.pair.key, reason: error.to_string() }));
-                return;
-            }
-        };
+        let drawn =
+            match sampling::sample(logits, self.sampling.temperature, &[], self.uniform(state)) {
+                Ok(drawn) => drawn,
+                Err(error) => {
+                    unit.over = Some(Err(PolicyError {
+                        pair: state.pair.key,
+                        reason: error.to_string(),
+                    }));
+                    return;
+                }
+            };
         let ordered = match &unit.plan {
             Plan::Answer if drawn.token == self.pieces.recommend => Some(self.pieces.answer),
             Plan::Call(_) if drawn.token == self.pieces.answer => Some(self.pieces.recommend),
@@ -403,7 +474,11 @@ impl TinyPolicy<'_> {
         let cut = !done && unit.chosen >= self.sampling.max_tokens;
         if done || cut {
             let text = self.vocabulary.render(&unit.tokens, state.pair.pool());
-            unit.over = Some(Ok(Reply { text, tokens: unit.chosen, cut }));
+            unit.over = Some(Ok(Reply {
+                text,
+                tokens: unit.chosen,
+                cut,
+            }));
         }
     }
 }
