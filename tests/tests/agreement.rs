@@ -66,9 +66,9 @@ fn decoded(
         let token;
         let feed = match row.input {
             Input::Text(id) => Feed::Text(id),
-            Input::Frame(frame) => {
+            Input::Frame(frame, name) => {
                 token = bank.get(sequence.pair, frame).unwrap();
-                Feed::Visual(&token)
+                Feed::Named(name, &token)
             }
         };
         let rows = [NewRow {

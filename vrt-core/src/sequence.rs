@@ -10,8 +10,8 @@ use crate::pair::{FrameIndex, PairKey};
 pub enum Input {
     /// A text piece, by its id in the vocabulary.
     Text(u32),
-    /// The visual token of one frame of the sequence's pair.
-    Frame(FrameIndex),
+    /// The visual token of one frame of the sequence's pair, plus the embedding of the piece that names it.
+    Frame(FrameIndex, u32),
 }
 
 /// One position with the tags from which the attention mask is built.
@@ -74,11 +74,10 @@ impl Sequence {
         self.give(token);
     }
 
-    /// Appends a frame, its name before it; `outcome` is 0 for an initial frame, `c` for the c-th outcome.
+    /// Appends a frame with the piece that names it; `outcome` is 0 for an initial frame, `c` for the c-th outcome.
     pub fn show(&mut self, name: u32, frame: FrameIndex, outcome: u8) {
         let round = outcome.max(self.round());
-        self.push(Input::Text(name), outcome, round);
-        self.push(Input::Frame(frame), outcome, round);
+        self.push(Input::Frame(frame, name), outcome, round);
     }
 
     fn push(&mut self, input: Input, evidence: u8, round: u8) {
@@ -102,7 +101,7 @@ impl Sequence {
     /// The frames shown, in order.
     pub fn frames(&self) -> impl Iterator<Item = FrameIndex> + '_ {
         self.rows.iter().filter_map(|row| match row.input {
-            Input::Frame(frame) => Some(frame),
+            Input::Frame(frame, _) => Some(frame),
             Input::Text(_) => None,
         })
     }
@@ -118,6 +117,8 @@ pub struct Packed {
     pub visual_rows: Vec<u32>,
     /// See `visual_rows`; several rows may show one frame.
     pub visual_index: Vec<u32>,
+    /// The piece whose embedding is added at each visual row; empty if none is, as in published models.
+    pub visual_names: Vec<u32>,
     /// Rotary position `[temporal, height, width]` of each row, from 0 in each sequence.
     pub positions: Vec<[u32; 3]>,
     /// `starts[s]..starts[s + 1]` are the rows of sequence `s`.
@@ -147,7 +148,8 @@ impl Packed {
             for (position, row) in sequence.rows.iter().enumerate() {
                 match row.input {
                     Input::Text(id) => packed.tokens.push(id),
-                    Input::Frame(frame) => {
+                    Input::Frame(frame, name) => {
+                        packed.visual_names.push(name);
                         packed.visual_rows.push(packed.tokens.len() as u32);
                         packed.visual_index.push(visual(sequence.pair, frame));
                         packed.tokens.push(0);

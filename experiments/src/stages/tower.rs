@@ -9,7 +9,7 @@ use rand_distr::StandardNormal;
 use serde::Serialize;
 use serde_json::Value;
 use vrt_core::model::kernels::{matmul_nn, matmul_nt, matmul_tn};
-use vrt_core::model::{Fused, Tiny};
+use vrt_core::model::{Fused, ParamSpec, Tiny};
 use vrt_core::pair::PairKey;
 use vrt_core::rng::{self, Purpose};
 use vrt_core::shard;
@@ -24,6 +24,12 @@ use crate::world::World;
 use crate::world::config::WorldConfig;
 use crate::world::split::{Split, Training};
 use crate::world::tower::{HEADS, HeadLoss, TowerTarget, WIDTH, tower_frame};
+
+/// Root mean square of a visual token when the tower is handed on; a frame's name has about 0.25.
+const LOUDNESS: f32 = 0.3;
+
+/// Frames that mean and loudness are measured on.
+const SETTLED_ON: u32 = 512;
 
 /// Stage 0a.
 pub struct Tower {
@@ -52,7 +58,7 @@ impl Stage for Tower {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn params(&self) -> Value {
@@ -144,9 +150,47 @@ impl Stage for Tower {
             cx.progress().message(format!("loss {loss:.3}"));
             cx.progress().set(step + 1);
         }
+        flat.truncate(parameters);
+        settle(&world, &model, &layout, &mut flat)?;
         let path = cx.out().join(WEIGHTS);
-        vrt_train::checkpoint::save_weights(&path, &layout, &flat[..parameters]).map_err(failed)
+        vrt_train::checkpoint::save_weights(&path, &layout, &flat).map_err(failed)
     }
+}
+
+/// Moves the tower's last layer so that visual tokens have mean 0 and root mean square [`LOUDNESS`]: the heads do
+/// not care, but a token is added to the name of its frame, and a loud one drowns it.
+fn settle(
+    world: &World,
+    model: &Tiny,
+    layout: &[ParamSpec],
+    flat: &mut [f32],
+) -> Result<(), StageError> {
+    let mut patches = Vec::new();
+    for key in Split::Train(Training::Tower).keys(SETTLED_ON) {
+        let (side, offset) = tower_frame(world, key);
+        let frame = world.pair(key).videos[side as usize].frame(offset).map_err(failed)?;
+        patches.extend(model.patchify(&frame).map_err(failed)?);
+    }
+    let tokens = model.visual_rows::<Fused>(&Cpu::default(), &patches).map_err(failed)?;
+    let n = SETTLED_ON as f32;
+    let mut mean = [0.0f32; Tiny::WIDTH];
+    for token in tokens.chunks_exact(Tiny::WIDTH) {
+        mean.iter_mut().zip(token).for_each(|(sum, x)| *sum += x / n);
+    }
+    let squares = tokens.chunks_exact(Tiny::WIDTH).flat_map(|token| token.iter().zip(&mean));
+    let square: f32 = squares.map(|(x, mean)| (x - mean).powi(2)).sum();
+    let scale = LOUDNESS / (square / (n * Tiny::WIDTH as f32)).sqrt();
+    for spec in layout {
+        let range = spec.offset..spec.offset + spec.shape.iter().product::<usize>();
+        match spec.name.as_str() {
+            "visual.merger.mlp.2.weight" => flat[range].iter_mut().for_each(|w| *w *= scale),
+            "visual.merger.mlp.2.bias" => {
+                flat[range].iter_mut().zip(&mean).for_each(|(b, mean)| *b = (*b - mean) * scale);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Loss of some frames and its gradient by the model's parameters and the heads, in one list.

@@ -23,6 +23,8 @@ pub enum Feed<'a> {
     Text(u32),
     /// An embedding from the vision tower, as wide as the residual stream.
     Visual(&'a [f32]),
+    /// The same with the embedding of the frame's name added.
+    Named(u32, &'a [f32]),
 }
 
 /// One row to append to a sequence.
@@ -169,6 +171,10 @@ impl Engine {
             match row.feed {
                 Feed::Text(id) => x.copy_from_slice(&weights.embed[id as usize * c.dim..][..c.dim]),
                 Feed::Visual(embedding) => x.copy_from_slice(embedding),
+                Feed::Named(name, embedding) => {
+                    x.copy_from_slice(&weights.embed[name as usize * c.dim..][..c.dim]);
+                    kernels::add(x, embedding);
+                }
             }
             self.rotary.write(
                 row.position,
@@ -251,7 +257,9 @@ impl Engine {
             }
             for (row, new) in new.iter().enumerate() {
                 match new.feed {
-                    Feed::Text(token) if token as usize >= config.vocab => {
+                    Feed::Text(token) | Feed::Named(token, _)
+                        if token as usize >= config.vocab =>
+                    {
                         return Err(DecodeError::Token {
                             item,
                             row,
@@ -259,7 +267,9 @@ impl Engine {
                             vocab: config.vocab,
                         });
                     }
-                    Feed::Visual(embedding) if embedding.len() != config.dim => {
+                    Feed::Visual(embedding) | Feed::Named(_, embedding)
+                        if embedding.len() != config.dim =>
+                    {
                         return Err(DecodeError::Visual {
                             item,
                             row,
@@ -267,7 +277,7 @@ impl Engine {
                             dim: config.dim,
                         });
                     }
-                    Feed::Text(_) | Feed::Visual(_) => {}
+                    Feed::Text(_) | Feed::Visual(_) | Feed::Named(..) => {}
                 }
                 if new.position.iter().any(|axis| *axis >= POSITIONS) {
                     return Err(DecodeError::Position {

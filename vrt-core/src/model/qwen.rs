@@ -245,6 +245,9 @@ fn check(batch: &Packed, vocab: usize, frames: usize) -> Result<(), ModelError> 
     if batch.visual_rows.len() != batch.visual_index.len() {
         return refuse("visual_rows and visual_index differ in length");
     }
+    if ![0, batch.visual_rows.len()].contains(&batch.visual_names.len()) {
+        return refuse("visual_names names some visual rows and not others");
+    }
     if batch.target_rows.len() != batch.target_tokens.len() {
         return refuse("target_rows and target_tokens differ in length");
     }
@@ -265,7 +268,9 @@ fn check(batch: &Packed, vocab: usize, frames: usize) -> Result<(), ModelError> 
     }
     let targets = batch.target_rows.iter().zip(&batch.target_tokens);
     let inputs = batch.tokens.iter().enumerate();
-    for (row, &token) in inputs.chain(targets.map(|(&row, token)| (row as usize, token))) {
+    let names = batch.visual_rows.iter().zip(&batch.visual_names);
+    let named = names.map(|(&row, name)| (row as usize, name));
+    for (row, &token) in inputs.chain(named).chain(targets.map(|(&row, token)| (row as usize, token))) {
         if token as usize >= vocab {
             return Err(ModelError::Token { row, token, vocab });
         }

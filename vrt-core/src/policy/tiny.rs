@@ -92,7 +92,7 @@ struct Pending {
 
 enum Fed {
     Text(u32),
-    Visual(Arc<[f32]>),
+    Frame(u32, Arc<[f32]>),
 }
 
 /// One episode as the model holds it.
@@ -193,11 +193,12 @@ impl<'a> TinyPolicy<'a> {
             .map(|(i, row)| {
                 let feed = match row.input {
                     Input::Text(token) => Fed::Text(token),
-                    Input::Frame(frame) => {
-                        Fed::Visual(self.bank.get(pair.key, frame).ok_or_else(|| PolicyError {
+                    Input::Frame(frame, name) => {
+                        let token = self.bank.get(pair.key, frame).ok_or_else(|| PolicyError {
                             pair: pair.key,
                             reason: format!("frame {frame} was never looked at"),
-                        })?)
+                        })?;
+                        Fed::Frame(name, token)
                     }
                 };
                 let position = (from + i) as u32;
@@ -423,7 +424,7 @@ impl Pending {
     fn row(&self) -> NewRow<'_> {
         let feed = match &self.feed {
             Fed::Text(token) => Feed::Text(*token),
-            Fed::Visual(token) => Feed::Visual(token),
+            Fed::Frame(name, token) => Feed::Named(*name, token),
         };
         NewRow {
             feed,

@@ -230,11 +230,16 @@ impl<Dev: Device<f32>> Ops<Dev> for Composed {
         let shape = (batch.len(), Const::<D>);
         let mut shown = vec![0usize; batch.len()];
         let mut is_text = vec![1.0f32; batch.len()];
-        for (&row, &index) in batch.visual_rows.iter().zip(&batch.visual_index) {
+        let mut is_frame = vec![0.0f32; batch.len()];
+        let mut ids: Vec<usize> = batch.tokens.iter().map(|&token| token as usize).collect();
+        for (i, (&row, &index)) in batch.visual_rows.iter().zip(&batch.visual_index).enumerate() {
             shown[row as usize] = index as usize;
-            is_text[row as usize] = 0.0;
+            is_frame[row as usize] = 1.0;
+            match batch.visual_names.get(i) {
+                Some(&name) => ids[row as usize] = name as usize,
+                None => is_text[row as usize] = 0.0,
+            }
         }
-        let ids = batch.tokens.iter().map(|&token| token as usize).collect();
         let ids = dev.tensor_from_vec::<(usize,)>(ids, (batch.len(),));
         let text: Rows<D, Dev, T> = table.retaped::<T>().gather(ids);
         if visual.shape().0 == 0 {
@@ -243,7 +248,6 @@ impl<Dev: Device<f32>> Ops<Dev> for Composed {
             return text.put_tape(tape.merge(own));
         }
         let rows = (batch.len(),);
-        let is_frame = is_text.iter().map(|text| 1.0 - text).collect();
         let is_frame = dev.tensor_from_vec::<(usize,)>(is_frame, rows);
         let is_text = dev.tensor_from_vec::<(usize,)>(is_text, rows);
         let shown = dev.tensor_from_vec::<(usize,)>(shown, rows);

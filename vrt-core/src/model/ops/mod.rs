@@ -75,7 +75,8 @@ pub trait Ops<Dev: Device<f32>> {
         weights: &Merger<W, MERGED, D, Dev>,
     ) -> Rows<D, Dev, T>;
 
-    /// Embeds the rows of a batch: its tokens from the table, its visual rows from `visual`.
+    /// Embeds the rows of a batch: its tokens from the table, its visual rows from `visual`, the name of a
+    /// named frame added.
     fn embed<const VOCAB: usize, const D: usize, T: Tape<f32, Dev>>(
         visual: Rows<D, Dev, T>,
         table: &Tensor<Rank2<VOCAB, D>, f32, Dev>,

@@ -1,4 +1,4 @@
-//! Rows of the embedding table, and visual embeddings where a frame is shown.
+//! Rows of the embedding table, and visual embeddings where a frame is shown; a named frame is the sum of both.
 
 use dfdx::prelude::*;
 
@@ -15,19 +15,24 @@ pub fn embed<const VOCAB: usize, const D: usize, T: Tape<f32, Cpu>>(
 ) -> Rows<D, Cpu, T> {
     let (visual, mut tape) = visual.split_tape();
     let (frames, entries) = (numbers(&visual), numbers(table));
-    // Where each row comes from: a frame, else a token.
-    let mut sources: Vec<(bool, usize)> = batch
+    // What each row is the sum of: an entry of the table, a frame.
+    let mut sources: Vec<(Option<usize>, Option<usize>)> = batch
         .tokens
         .iter()
-        .map(|&token| (false, token as usize * D))
+        .map(|&token| (Some(token as usize * D), None))
         .collect();
-    for (&row, &index) in batch.visual_rows.iter().zip(&batch.visual_index) {
-        sources[row as usize] = (true, index as usize * D);
+    for (i, (&row, &index)) in batch.visual_rows.iter().zip(&batch.visual_index).enumerate() {
+        let name = batch.visual_names.get(i).map(|&name| name as usize * D);
+        sources[row as usize] = (name, Some(index as usize * D));
     }
-    let mut y = Vec::with_capacity(sources.len() * D);
-    for &(is_frame, at) in &sources {
-        let from = if is_frame { &frames } else { &entries };
-        y.extend_from_slice(&from[at..at + D]);
+    let mut y = vec![0.0; sources.len() * D];
+    for (y, &(entry, frame)) in y.chunks_exact_mut(D).zip(&sources) {
+        if let Some(at) = entry {
+            add(y, &entries[at..at + D]);
+        }
+        if let Some(at) = frame {
+            add(y, &frames[at..at + D]);
+        }
     }
     let out = visual
         .device()
@@ -37,13 +42,13 @@ pub fn embed<const VOCAB: usize, const D: usize, T: Tape<f32, Cpu>>(
         let dy = take(store, &out_at)?;
         let mut dframes = take(store, &visual_at)?;
         update(store, &table_at, |dentries| {
-            for (dy, &(is_frame, at)) in dy.chunks_exact(D).zip(&sources) {
-                let to = if is_frame {
-                    &mut dframes[..]
-                } else {
-                    &mut *dentries
-                };
-                add(&mut to[at..at + D], dy);
+            for (dy, &(entry, frame)) in dy.chunks_exact(D).zip(&sources) {
+                if let Some(at) = entry {
+                    add(&mut dentries[at..at + D], dy);
+                }
+                if let Some(at) = frame {
+                    add(&mut dframes[at..at + D], dy);
+                }
             }
         })?;
         **store.get_or_alloc_mut(&visual_at)? = dframes;
