@@ -262,7 +262,11 @@ pub struct PlayersParams {
 
 impl Default for PlayersParams {
     fn default() -> Self {
-        Self { player: PlayerKind::NoTool, per_video: 4, teacher: TeacherParams::default() }
+        Self {
+            player: PlayerKind::NoTool,
+            per_video: 4,
+            teacher: TeacherParams::default(),
+        }
     }
 }
 

@@ -24,8 +24,17 @@ pub struct Players {
 
 /// Makes the stage of an arm.
 pub fn make(link: &Link) -> Arc<dyn Stage> {
-    let ArmParams { world, players, eval, .. } = link.params.clone();
-    Arc::new(Players { world, params: players, eval })
+    let ArmParams {
+        world,
+        players,
+        eval,
+        ..
+    } = link.params.clone();
+    Arc::new(Players {
+        world,
+        params: players,
+        eval,
+    })
 }
 
 impl Stage for Players {
@@ -38,7 +47,12 @@ impl Stage for Players {
     }
 
     fn params(&self) -> Value {
-        let EvalParams { held_out, pairs_per_split, splits, .. } = &self.eval;
+        let EvalParams {
+            held_out,
+            pairs_per_split,
+            splits,
+            ..
+        } = &self.eval;
         serde_json::json!({
             "world": self.world,
             "players": self.params,
@@ -56,14 +70,20 @@ impl Stage for Players {
 
     fn estimate(&self) -> Cost {
         let work = f64::from(self.eval.pairs_per_split) * self.eval.splits.len() as f64;
-        Cost { work, unit: "pairs", default_rate: 50_000.0 }
+        Cost {
+            work,
+            unit: "pairs",
+            default_rate: 50_000.0,
+        }
     }
 
     fn run(&self, cx: &mut StageContext) -> Result<(), StageError> {
         let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
         self.params.teacher.validate().map_err(failed)?;
         let player = match self.params.player {
-            PlayerKind::NoTool => Player::NoTool { per_video: self.params.per_video },
+            PlayerKind::NoTool => Player::NoTool {
+                per_video: self.params.per_video,
+            },
             PlayerKind::Teacher => Player::Teacher(self.params.teacher.clone()),
         };
         let mut lines = Vec::new();
