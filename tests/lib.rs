@@ -1,1 +1,3 @@
-//! Tests that cross crates; see `tests/`.
+//! Tests that cross crates; see `tests/`. What several of them share stands here.
+
+pub mod micro;

@@ -174,6 +174,8 @@ impl Job {
         store: &Store,
         options: &RunOptions,
     ) -> Result<String, ExperimentError> {
+        // Before the stages: a mistake in this file shows at once, not after they have run.
+        let paper = PaperValues::load(&workspace.paper_values())?;
         let records = self.graph.run(store, &self.targets(), options)?;
         let mut arms = Vec::new();
         let mut runs = BTreeMap::new();
@@ -195,7 +197,6 @@ impl Job {
                 beside: (!beside.is_empty()).then_some(beside),
             });
         }
-        let paper = PaperValues::load(&workspace.paper_values())?;
         let setting = Setting {
             spec: &self.spec,
             scale: self.scale,

@@ -74,3 +74,157 @@ fn a_result_that_is_not_there_yet_says_how_to_get_it() {
     let text = errors(&experiments(dir.path(), "show fig3").code(2));
     assert!(text.contains("-- fig3 --scale laptop"), "{text}");
 }
+
+/// A workspace with one small experiment.
+fn small(spec: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("experiments");
+    atomic::write(&folder.join("specs/small.toml"), spec.as_bytes()).unwrap();
+    fs::copy(
+        here().join("paper-values.toml"),
+        folder.join("paper-values.toml"),
+    )
+    .unwrap();
+    dir
+}
+
+/// Only the tower and the judge: enough to start, and to be stopped.
+const SMALL: &str = r#"
+[experiment]
+id = "small"
+title = "One arm"
+chain = ["tower", "eval"]
+
+[[split]]
+id = "short"
+label = "short"
+
+[base]
+tower = { steps = 400, batch = 256 }
+eval = { pairs_per_split = 8, splits = ["short"] }
+
+[scale.smoke]
+seeds = [1]
+tower = { steps = 2, batch = 8 }
+
+[[arm]]
+id = "only"
+label = "the only arm"
+"#;
+
+#[test]
+fn a_small_experiment_is_done_listed_and_shown() {
+    let dir = small(SMALL);
+    let listed = experiments(dir.path(), "list").code(0);
+    let text = String::from_utf8(listed.get_output().stdout.clone()).unwrap();
+    assert_eq!(text, "small        One arm\n");
+    let ran = experiments(dir.path(), "small --scale smoke").code(0);
+    let shown = experiments(dir.path(), "show small --scale smoke").code(0);
+    let text = |assert: &Assert| String::from_utf8(assert.get_output().stdout.clone()).unwrap();
+    assert!(
+        text(&ran).starts_with(text(&shown).trim_end()),
+        "{}",
+        text(&ran)
+    );
+    let plan = experiments(dir.path(), "small --scale smoke --dry-run").code(0);
+    assert!(
+        text(&plan).contains("2 stages: 2 cached, 0 to build"),
+        "{}",
+        text(&plan)
+    );
+    let cleaned = experiments(dir.path(), "clean").code(0);
+    assert!(
+        text(&cleaned).starts_with("removed 2 stages"),
+        "{}",
+        text(&cleaned)
+    );
+}
+
+#[test]
+fn a_stage_that_fails_names_itself_and_what_it_needs() {
+    let dir = small(&SMALL.replace("[\"tower\", \"eval\"]", "[\"eval\"]"));
+    let text = errors(&experiments(dir.path(), "small --scale smoke").code(4));
+    assert!(
+        text.contains("stage `judging") && text.contains("at least `base` before it"),
+        "{text}"
+    );
+    assert!(!dir.path().join("results").exists());
+}
+
+#[test]
+fn a_stage_that_does_not_exist_is_the_specs_fault() {
+    let dir = small(&SMALL.replace("[\"tower\", \"eval\"]", "[\"towr\", \"eval\"]"));
+    let text = errors(&experiments(dir.path(), "small --scale smoke").code(3));
+    assert!(text.contains("towr") && text.contains("tower"), "{text}");
+}
+
+#[test]
+fn wrong_values_of_the_paper_are_found_before_anything_runs() {
+    let dir = small(SMALL);
+    let path = dir.path().join("experiments/paper-values.toml");
+    let good = fs::read_to_string(&path).unwrap();
+    atomic::write(&path, format!("sorce = \"x\"\n{good}").as_bytes()).unwrap();
+    let text = errors(&experiments(dir.path(), "small --scale smoke").code(3));
+    assert!(text.contains("sorce"), "{text}");
+    assert!(!dir.path().join("cache").exists(), "nothing was built");
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_named() {
+    let dir = small(SMALL);
+    atomic::write(&dir.path().join("full"), b"a file").unwrap();
+    let text = errors(&experiments(dir.path(), "small --scale smoke --cache full").code(5));
+    assert!(
+        text.contains("full") && text.contains("choose another folder"),
+        "{text}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_at_a_safe_point_and_nothing_half_done_is_kept() {
+    use std::process::{Command, Stdio};
+
+    let dir = small(SMALL);
+    let mut run = Command::new(assert_cmd::cargo::cargo_bin!("experiments"))
+        .current_dir(dir.path())
+        .args([
+            "small",
+            "--scale",
+            "laptop",
+            "--seeds",
+            "1",
+            "--threads",
+            "1",
+        ])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let working = || {
+        let mut works = fs::read_dir(dir.path().join("cache/work"))
+            .into_iter()
+            .flatten();
+        works.any(|work| work.is_ok_and(|work| work.path().join("metrics.jsonl").exists()))
+    };
+    while !working() {
+        assert!(
+            run.try_wait().unwrap().is_none(),
+            "the run ended before it was stopped"
+        );
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let sent = Command::new("kill")
+        .args(["-INT", &run.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+    let output = run.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{text}");
+    assert!(
+        text.contains("interrupted while at `vision tower`; run the same command again"),
+        "{text}"
+    );
+    assert!(!dir.path().join("cache/stages").exists());
+}

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use serde_json::json;
+use vrt_core::episode::{Rules, StopReason};
 use vrt_core::objective::{Objective, Reduce};
 use vrt_core::op::{OpError, OpResult, OpSet, Outcome, Workspace, select_frames};
 use vrt_core::pair::{
     Frame, FrameIndex, FrameOffset, Judgment, PairKey, Preference, PreferencePair, Side, Verdict,
     Video, VideoError,
 };
+use vrt_core::policy::Replay;
 use vrt_core::reward::{Group, Judged, RewardTerm, Score, accuracy, format};
+use vrt_core::rollout::rollout;
 
 /// Look at consecutive frames of one video, from a frame on.
 #[vrt_core::visual_op]
@@ -202,4 +205,98 @@ fn a_foreign_objective_says_how_it_is_learned_from() {
     assert_eq!(brief.loss().reduce, Reduce::SumOverConstant(512.0));
     assert!(!brief.resample().draws_again(8, 8));
     brief.validate().expect("the declared numbers hold");
+}
+
+/// A unit that calls, recommending video 1.
+fn calling(name: &str, arguments: &serde_json::Value) -> String {
+    format!(
+        "<Snapshot>a dog</Snapshot><Think>look</Think>\
+         <Recommend Answer>TA=1, VQ=1, MQ=1, OA=1, CF=3</Recommend Answer>\
+         <tool_call>{{\"name\": \"{name}\", \"arguments\": {arguments}}}</tool_call>"
+    )
+}
+
+fn answering() -> String {
+    "<Snapshot>a dog</Snapshot><Think>seen</Think><Answer>TA=1, VQ=1, MQ=1, OA=1</Answer>"
+        .to_owned()
+}
+
+#[test]
+fn a_foreign_operation_and_objective_run_in_episodes() {
+    let recall = |from: u32, count: u32| calling("recall", &json!({"from": from, "count": count}));
+    let select = calling("select_frames", &json!({"target_frames": [20, 1]}));
+    let units = [
+        vec![recall(8, 3), select, recall(19, 2), answering()],
+        vec![answering()],
+        vec![recall(9, 3)],
+        vec!["a dog".to_owned()],
+    ];
+    let pairs = [pair()];
+    let records = units
+        .into_iter()
+        .enumerate()
+        .map(|(sample, units)| (PairKey(1), sample as u32, units));
+    let replay = Replay::new(records.collect());
+    let (rollouts, ledger) =
+        rollout::<BothOps, _>(&replay, &pairs, 4, &Rules::default(), 2).expect("the pair opens");
+    assert_eq!((ledger.asked, ledger.stops), (4, [2, 1, 0, 1, 0, 0]));
+    assert_eq!((ledger.calls, ledger.callers), (3, 1));
+
+    let episodes: Vec<_> = rollouts[0]
+        .samples
+        .iter()
+        .map(|sample| &sample.episode)
+        .collect();
+    let outcomes = episodes[0]
+        .rounds
+        .iter()
+        .filter_map(|round| round.outcome.as_ref());
+    let shown: Vec<Vec<u32>> = outcomes
+        .map(|outcome| outcome.frames.iter().map(|frame| frame.get()).collect())
+        .collect();
+    assert_eq!(shown, [vec![8, 9, 10], vec![20, 1], vec![19, 20]]);
+    let Some(StopReason::Refused(error)) = &episodes[2].stop else {
+        panic!("the call is refused")
+    };
+    assert!(
+        error
+            .to_string()
+            .starts_with("recall was not run: video 1 ends before 3 frames"),
+        "{error}"
+    );
+
+    let truth = Verdict {
+        dimensions: [Preference::First; 3],
+        overall: Preference::First,
+    };
+    let judged: Vec<Judged> = episodes
+        .iter()
+        .map(|episode| episode.judged(truth))
+        .collect();
+    let sheet = Brief::default().score(&Group { samples: &judged });
+    let totals: Vec<Option<f64>> = sheet.samples.iter().map(|sample| sample.total).collect();
+    // format + 2·accuracy + ½·brevity, where brevity is −¼ for each unit after the second.
+    assert_eq!(
+        totals,
+        [Some(3.0 - 0.5 * 0.5), Some(3.0), Some(0.0), Some(0.0)]
+    );
+    assert!(
+        judged[2]
+            .format
+            .as_ref()
+            .is_err_and(|fault| *fault == error.to_string())
+    );
+    let abstains = |sample: usize, term: &str| {
+        sheet.samples[sample]
+            .term(term)
+            .is_some_and(|row| row.raw.value().is_none())
+    };
+    assert!(abstains(2, "accuracy") && !abstains(2, "brevity"));
+    assert!(abstains(3, "accuracy") && abstains(3, "brevity"));
+    assert!(
+        rollouts[0]
+            .samples
+            .iter()
+            .all(|sample| sample.sequence.is_none())
+    );
 }

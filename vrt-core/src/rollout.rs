@@ -3,11 +3,13 @@
 //! Pairs are cut into chunks of fixed size; a chunk runs on one thread, its episodes in lock-step, so the
 //! result does not depend on the number of threads.
 
+use std::iter::repeat_with;
+
 use serde::{Deserialize, Serialize};
 
 use crate::episode::{Episode, Rules, StopReason};
 use crate::op::{OpSet, Outcome};
-use crate::pair::PreferencePair;
+use crate::pair::{PairKey, PreferencePair};
 use crate::policy::{Opening, Policy, PolicyError, Turn};
 use crate::sequence::Sequence;
 use crate::shard;
@@ -112,6 +114,14 @@ struct Live<S> {
     state: S,
 }
 
+/// What a policy that breaks its contract is told.
+fn owed(pair: PairKey, what: &str) -> PolicyError {
+    PolicyError {
+        pair,
+        reason: format!("the policy {what}"),
+    }
+}
+
 fn run_chunk<O: OpSet, P: Policy>(
     policy: &P,
     pairs: &[PreferencePair],
@@ -136,10 +146,9 @@ fn run_chunk<O: OpSet, P: Policy>(
     let mut live: Vec<Live<P::State>> = Vec::with_capacity(pairs.len() * samples as usize);
     for (number, pair) in pairs.iter().enumerate() {
         for sample in 0..samples {
-            let state = states.next().ok_or_else(|| PolicyError {
-                pair: pair.key,
-                reason: "the policy opened fewer episodes than it was asked for".to_owned(),
-            })?;
+            let state = states
+                .next()
+                .ok_or_else(|| owed(pair.key, "opened fewer episodes than it was asked for"))?;
             live.push(Live {
                 pair: number,
                 episode: Episode::open(pair, sample, rules),
@@ -161,23 +170,39 @@ fn run_chunk<O: OpSet, P: Policy>(
         if turns.is_empty() {
             break;
         }
-        let replies = policy.reply(&mut turns);
+        // A reply that does not come must not keep its episode waiting for ever.
+        let replies = policy
+            .reply(&mut turns)
+            .into_iter()
+            .map(Some)
+            .chain(repeat_with(|| None));
         let mut shown: Vec<(&mut P::State, &Outcome)> = Vec::new();
         let mut waiting = Vec::new();
         for ((turn, (pair, episode)), reply) in turns.into_iter().zip(episodes).zip(replies) {
+            let reply =
+                reply.unwrap_or_else(|| Err(owed(pairs[pair].key, "wrote no reply to a turn")));
             if episode.advance::<O>(reply, &pairs[pair], rules).is_some() {
                 waiting.push((turn.state, episode));
             }
         }
         let mut waiting_episodes = Vec::with_capacity(waiting.len());
         for (state, episode) in waiting {
-            let Episode { rounds, stop, .. } = episode;
+            let Episode {
+                pair, rounds, stop, ..
+            } = episode;
             if let Some(outcome) = rounds.last().and_then(|round| round.outcome.as_ref()) {
                 shown.push((state, outcome));
-                waiting_episodes.push(stop);
+                waiting_episodes.push((pair, stop));
             }
         }
-        for (stop, observed) in waiting_episodes.into_iter().zip(policy.observe(&mut shown)) {
+        let observed = policy
+            .observe(&mut shown)
+            .into_iter()
+            .map(Some)
+            .chain(repeat_with(|| None));
+        for ((pair, stop), observed) in waiting_episodes.into_iter().zip(observed) {
+            let observed =
+                observed.unwrap_or_else(|| Err(owed(*pair, "did not look at an outcome")));
             if let Err(error) = observed {
                 *stop = Some(StopReason::Policy(error));
             }

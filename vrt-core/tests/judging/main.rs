@@ -1,0 +1,9 @@
+//! How a pair is judged, piece by piece: vocabulary, window, episode, rollout, sequence, playback.
+
+mod episode;
+mod replay;
+mod rollout;
+mod sequence;
+mod support;
+mod tokenizer;
+mod window;
