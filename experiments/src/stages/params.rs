@@ -84,8 +84,8 @@ impl Default for BaseParams {
         Self {
             seed: 0,
             traces: 80_000,
-            batch: 64,
-            lr: 3e-3,
+            batch: 32,
+            lr: 2.5e-3,
             final_lr: 0.1,
             betas: [0.9, 0.98],
             weight_decay: 0.02,
@@ -148,7 +148,7 @@ pub struct RftParams {
 impl Default for RftParams {
     fn default() -> Self {
         Self {
-            prompts: 1300,
+            prompts: 2600,
             samples: 6,
             temperature: 0.9,
             epochs: 4,
@@ -196,15 +196,15 @@ pub struct GrpoParams {
 impl Default for GrpoParams {
     fn default() -> Self {
         Self {
-            steps: 60,
+            steps: 50,
             prompts: 32,
             group: 8,
             draws: 3.0,
             inner_epochs: 1,
             batch: 128,
-            lr: 1.5e-4,
+            lr: 4e-4,
             warmup: 5,
-            final_lr: 0.3,
+            final_lr: 0.2,
             betas: [0.9, 0.95],
             temperature: 0.8,
             freeze_reading: true,
