@@ -20,6 +20,7 @@ use vrt_train::sft;
 use super::Link;
 use super::params::{ArmParams, BaseParams};
 use super::steps::{self, Done, failed, read_weights};
+use super::tower::NAMED_IN;
 use crate::language::{self, Writer};
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
 use crate::world::World;
@@ -50,7 +51,7 @@ impl Stage for Base {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn params(&self) -> Value {
@@ -168,7 +169,7 @@ fn example(
 /// Lets the names of frames and offsets start as sines and cosines of what they count: neighbours are alike,
 /// and a distance is the same everywhere. Each side's frames get a direction of their own.
 fn name_frames(vocabulary: &Vocabulary, layout: &[ParamSpec], parameters: &mut [f32]) {
-    const AMPLITUDE: f32 = 0.3;
+    const AMPLITUDE: f32 = 0.4;
     let Some(embedding) = layout
         .iter()
         .find(|spec| spec.name == "model.embed_tokens.weight")
@@ -183,9 +184,12 @@ fn name_frames(vocabulary: &Vocabulary, layout: &[ParamSpec], parameters: &mut [
             _ => continue,
         };
         let row = embedding.offset + id as usize * width;
-        for (i, pair) in parameters[row..row + width].chunks_exact_mut(2).enumerate() {
+        for (i, pair) in parameters[row..row + NAMED_IN]
+            .chunks_exact_mut(2)
+            .enumerate()
+        {
             // Wavelengths from 3 to 300 frames, evenly on a log scale.
-            let wavelength = 3.0 * 100f32.powf(2.0 * i as f32 / width as f32);
+            let wavelength = 3.0 * 100f32.powf(2.0 * i as f32 / NAMED_IN as f32);
             let angle = std::f32::consts::TAU * count / wavelength;
             let lean = side.map_or(0.0, |side| if side as usize == i % 2 { 0.5 } else { -0.5 });
             pair[0] = AMPLITUDE * (angle.sin() + lean);

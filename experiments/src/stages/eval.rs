@@ -168,14 +168,9 @@ impl Stage for Eval {
 
 fn row(pair: &PreferencePair, length: Length, episode: &Episode) -> Result<Row, StageError> {
     let truth = pair.truth.ok_or_else(|| failed(Unlabelled(pair.key.0)))?;
-    let split = match length {
-        Length::Short => "short",
-        Length::Medium => "medium",
-        Length::Long => "long",
-    };
     Ok(Row {
         pair: pair.key.0,
-        split: split.to_owned(),
+        split: length.name().to_owned(),
         truth: digits(&truth),
         answer: episode.answer().map(|answer| digits(&answer.verdict)),
         calls: episode.calls(),
@@ -193,7 +188,8 @@ fn row(pair: &PreferencePair, length: Length, episode: &Episode) -> Result<Row, 
 #[error("pair {0} has no ground truth")]
 struct Unlabelled(u64);
 
-fn digits(verdict: &Verdict) -> [u8; 4] {
+/// TA, VQ, MQ, OA as the digits of a row.
+pub fn digits(verdict: &Verdict) -> [u8; 4] {
     let [ta, vq, mq] = verdict.dimensions.map(Preference::digit);
     [ta, vq, mq, verdict.overall.digit()]
 }

@@ -9,6 +9,7 @@ pub mod control;
 pub mod eval;
 pub mod grpo;
 pub mod params;
+pub mod players;
 pub mod rft;
 pub mod steps;
 pub mod supervised;
@@ -42,6 +43,7 @@ pub const MAKERS: &[(&str, Maker)] = &[
     ("rft", rft::make),
     ("grpo", grpo::make),
     ("eval", eval::make),
+    ("players", players::make),
 ];
 
 /// The seed of all pairs: every run is trained and judged in one world.

@@ -28,6 +28,8 @@ pub struct ArmParams {
     pub grpo: GrpoParams,
     /// The judging of held-out pairs.
     pub eval: EvalParams,
+    /// The judging by a scripted player of perfect perception.
+    pub players: PlayersParams,
 }
 
 /// `[base.tower]`: the tower learns to read single frames.
@@ -244,6 +246,38 @@ impl Default for EvalParams {
             temperature: 1.0,
         }
     }
+}
+
+/// `[base.players]`: a player that reads perfectly.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PlayersParams {
+    /// How it gets its frames.
+    pub player: PlayerKind,
+    /// Evenly spaced frames of each video that a player without a tool sees.
+    pub per_video: u32,
+    /// How a player with the tool chooses.
+    pub teacher: TeacherParams,
+}
+
+impl Default for PlayersParams {
+    fn default() -> Self {
+        Self {
+            player: PlayerKind::NoTool,
+            per_video: 4,
+            teacher: TeacherParams::default(),
+        }
+    }
+}
+
+/// How a scripted player gets its frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlayerKind {
+    /// Evenly spaced frames, no calls.
+    NoTool,
+    /// Four first frames of each video, then calls.
+    Teacher,
 }
 
 /// A set of held-out pairs.

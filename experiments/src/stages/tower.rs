@@ -25,8 +25,12 @@ use crate::world::config::WorldConfig;
 use crate::world::split::{Split, Training};
 use crate::world::tower::{HEADS, HeadLoss, TowerTarget, WIDTH, tower_frame};
 
-/// Root mean square of a visual token when the tower is handed on; a frame's name has about 0.25.
-const LOUDNESS: f32 = 0.3;
+/// A frame is one row, its name plus its token: names start in the first numbers of a row, and the tower speaks in
+/// the others, so that neither drowns the other.
+pub const NAMED_IN: usize = 24;
+
+/// Root mean square of what the tower says when it is handed on.
+const LOUDNESS: f32 = 0.4;
 
 /// Frames that mean and loudness are measured on.
 const SETTLED_ON: u32 = 512;
@@ -58,7 +62,7 @@ impl Stage for Tower {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn params(&self) -> Value {
@@ -104,9 +108,14 @@ impl Stage for Tower {
         });
         let mut rng = rng::stream(self.params.seed, Purpose::Init, u64::MAX, 0, 0);
         let spread = 1.0 / (Tiny::WIDTH as f32).sqrt();
-        flat.extend(
-            (0..WIDTH * Tiny::WIDTH).map(|_| spread * rng.sample::<f32, _>(StandardNormal)),
-        );
+        flat.extend((0..WIDTH * Tiny::WIDTH).map(|at| {
+            let seen = at % Tiny::WIDTH >= NAMED_IN;
+            if seen {
+                spread * rng.sample::<f32, _>(StandardNormal)
+            } else {
+                0.0
+            }
+        }));
         flat.extend([0.0; WIDTH]);
         let mut optimizer = AdamW::new(AdamWConfig::default(), flat.len());
         let steps = u64::from(self.params.steps);
@@ -157,8 +166,8 @@ impl Stage for Tower {
     }
 }
 
-/// Moves the tower's last layer so that visual tokens have mean 0 and root mean square [`LOUDNESS`]: the heads do
-/// not care, but a token is added to the name of its frame, and a loud one drowns it.
+/// Moves the tower's last layer so that visual tokens leave [`NAMED_IN`] numbers to the name of their frame and have
+/// mean 0 and root mean square [`LOUDNESS`] in the others: the heads do not care.
 fn settle(
     world: &World,
     model: &Tiny,
@@ -168,24 +177,41 @@ fn settle(
     let mut patches = Vec::new();
     for key in Split::Train(Training::Tower).keys(SETTLED_ON) {
         let (side, offset) = tower_frame(world, key);
-        let frame = world.pair(key).videos[side as usize].frame(offset).map_err(failed)?;
+        let frame = world.pair(key).videos[side as usize]
+            .frame(offset)
+            .map_err(failed)?;
         patches.extend(model.patchify(&frame).map_err(failed)?);
     }
-    let tokens = model.visual_rows::<Fused>(&Cpu::default(), &patches).map_err(failed)?;
+    let tokens = model
+        .visual_rows::<Fused>(&Cpu::default(), &patches)
+        .map_err(failed)?;
     let n = SETTLED_ON as f32;
     let mut mean = [0.0f32; Tiny::WIDTH];
     for token in tokens.chunks_exact(Tiny::WIDTH) {
-        mean.iter_mut().zip(token).for_each(|(sum, x)| *sum += x / n);
+        mean.iter_mut()
+            .zip(token)
+            .for_each(|(sum, x)| *sum += x / n);
     }
-    let squares = tokens.chunks_exact(Tiny::WIDTH).flat_map(|token| token.iter().zip(&mean));
+    let squares = tokens
+        .chunks_exact(Tiny::WIDTH)
+        .flat_map(|token| token.iter().zip(&mean).skip(NAMED_IN));
     let square: f32 = squares.map(|(x, mean)| (x - mean).powi(2)).sum();
-    let scale = LOUDNESS / (square / (n * Tiny::WIDTH as f32)).sqrt();
+    let scale = LOUDNESS / (square / (n * (Tiny::WIDTH - NAMED_IN) as f32)).sqrt();
+    // What the tower says of each of the token's numbers is one row of the matrix.
+    let loudness = |number: usize| if number < NAMED_IN { 0.0 } else { scale };
     for spec in layout {
         let range = spec.offset..spec.offset + spec.shape.iter().product::<usize>();
         match spec.name.as_str() {
-            "visual.merger.mlp.2.weight" => flat[range].iter_mut().for_each(|w| *w *= scale),
+            "visual.merger.mlp.2.weight" => {
+                let columns = spec.shape[1];
+                for (number, row) in flat[range].chunks_exact_mut(columns).enumerate() {
+                    row.iter_mut().for_each(|w| *w *= loudness(number));
+                }
+            }
             "visual.merger.mlp.2.bias" => {
-                flat[range].iter_mut().zip(&mean).for_each(|(b, mean)| *b = (*b - mean) * scale);
+                for (number, (b, mean)) in flat[range].iter_mut().zip(&mean).enumerate() {
+                    *b = (*b - mean) * loudness(number);
+                }
             }
             _ => {}
         }
@@ -224,6 +250,9 @@ fn frames_gradient(
             }
             let (by_weights, by_bias) = head_gradient.split_at_mut(WIDTH * Tiny::WIDTH);
             matmul_tn(by_weights, &out, visual, [WIDTH, Tiny::WIDTH, n], 0.0);
+            for row in by_weights.chunks_exact_mut(Tiny::WIDTH) {
+                row[..NAMED_IN].fill(0.0);
+            }
             for row in out.chunks_exact(WIDTH) {
                 by_bias
                     .iter_mut()

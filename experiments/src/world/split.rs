@@ -53,6 +53,11 @@ impl Length {
     /// Every class, short to long.
     pub const ALL: [Length; 3] = [Length::Short, Length::Medium, Length::Long];
 
+    /// The name of its held-out split.
+    pub fn name(self) -> &'static str {
+        ["short", "medium", "long"][self as usize]
+    }
+
     /// `T`: frames of a video.
     pub fn frames(self) -> u32 {
         [24, 48, 96][self as usize]

@@ -257,9 +257,7 @@ impl Engine {
             }
             for (row, new) in new.iter().enumerate() {
                 match new.feed {
-                    Feed::Text(token) | Feed::Named(token, _)
-                        if token as usize >= config.vocab =>
-                    {
+                    Feed::Text(token) | Feed::Named(token, _) if token as usize >= config.vocab => {
                         return Err(DecodeError::Token {
                             item,
                             row,

@@ -270,7 +270,10 @@ fn check(batch: &Packed, vocab: usize, frames: usize) -> Result<(), ModelError> 
     let inputs = batch.tokens.iter().enumerate();
     let names = batch.visual_rows.iter().zip(&batch.visual_names);
     let named = names.map(|(&row, name)| (row as usize, name));
-    for (row, &token) in inputs.chain(named).chain(targets.map(|(&row, token)| (row as usize, token))) {
+    for (row, &token) in inputs
+        .chain(named)
+        .chain(targets.map(|(&row, token)| (row as usize, token)))
+    {
         if token as usize >= vocab {
             return Err(ModelError::Token { row, token, vocab });
         }

@@ -232,7 +232,12 @@ impl<Dev: Device<f32>> Ops<Dev> for Composed {
         let mut is_text = vec![1.0f32; batch.len()];
         let mut is_frame = vec![0.0f32; batch.len()];
         let mut ids: Vec<usize> = batch.tokens.iter().map(|&token| token as usize).collect();
-        for (i, (&row, &index)) in batch.visual_rows.iter().zip(&batch.visual_index).enumerate() {
+        for (i, (&row, &index)) in batch
+            .visual_rows
+            .iter()
+            .zip(&batch.visual_index)
+            .enumerate()
+        {
             shown[row as usize] = index as usize;
             is_frame[row as usize] = 1.0;
             match batch.visual_names.get(i) {

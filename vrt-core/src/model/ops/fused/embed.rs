@@ -21,7 +21,12 @@ pub fn embed<const VOCAB: usize, const D: usize, T: Tape<f32, Cpu>>(
         .iter()
         .map(|&token| (Some(token as usize * D), None))
         .collect();
-    for (i, (&row, &index)) in batch.visual_rows.iter().zip(&batch.visual_index).enumerate() {
+    for (i, (&row, &index)) in batch
+        .visual_rows
+        .iter()
+        .zip(&batch.visual_index)
+        .enumerate()
+    {
         let name = batch.visual_names.get(i).map(|&name| name as usize * D);
         sources[row as usize] = (name, Some(index as usize * D));
     }
