@@ -110,11 +110,19 @@ fn reference(p: &Parameters, rows: &[NewRow<'_>], window: MemoryWindow) -> Vec<V
     let embed = &p["model.embed_tokens.weight"];
     let mut x: Vec<Vec<f64>> = rows
         .iter()
-        .map(|row| match row.feed {
-            Feed::Text(id) => &embed[id as usize * c.dim..][..c.dim],
-            Feed::Visual(v) => v,
+        .map(|row| {
+            let piece = |id: u32| &embed[id as usize * c.dim..][..c.dim];
+            let wide = |x: &[f32]| -> Vec<f64> { x.iter().map(|x| f64::from(*x)).collect() };
+            match row.feed {
+                Feed::Text(id) => wide(piece(id)),
+                Feed::Visual(v) => wide(v),
+                Feed::Named(id, v) => wide(piece(id))
+                    .iter()
+                    .zip(wide(v))
+                    .map(|(a, b)| a + b)
+                    .collect(),
+            }
         })
-        .map(|x| x.iter().map(|x| f64::from(*x)).collect())
         .collect();
     for l in 0..c.layers {
         let get = |name: &str| &p[&format!("model.layers.{l}.{name}")];
@@ -189,10 +197,14 @@ fn episode(visual: &[f32], rounds: u8, salt: u32) -> Vec<Vec<NewRow<'_>>> {
         let at = position;
         position += 1;
         NewRow {
-            feed: if shown {
-                Feed::Visual(&visual[(at + salt) as usize % 64 * dim..][..dim])
-            } else {
-                Feed::Text((at * 11 + salt) % 53)
+            feed: {
+                let text = (at * 11 + salt) % 53;
+                let frame = &visual[(at + salt) as usize % 64 * dim..][..dim];
+                match (shown, at % 3) {
+                    (false, _) => Feed::Text(text),
+                    (true, 0) => Feed::Visual(frame),
+                    (true, _) => Feed::Named(text, frame),
+                }
             },
             position: if shown { [at, at + 1, at + 2] } else { [at; 3] },
             evidence,
