@@ -1,4 +1,6 @@
-//! Tests that cross crates; see `tests/`.
+//! Tests that cross crates; see `tests/`. What several of them share stands here.
+
+pub mod micro;
 
 /// The README's code compiles.
 #[cfg(doctest)]
