@@ -143,61 +143,161 @@ impl Cache {
         scores: &mut Vec<f32>,
     ) {
         let d = self.head_dim;
-        let layer = &self.layers[layer];
         let group = queries.len() / (d * self.kv_heads);
-        scores.resize(mask.len(), 0.0);
-        for (head, (q, out)) in queries
-            .chunks_exact(d)
-            .zip(out.chunks_exact_mut(d))
-            .enumerate()
-        {
-            let kv_head = head / group;
-            let blocks = layer.keys.chunks_exact(self.kv_heads * d);
-            let (score_blocks, _) = scores.as_chunks_mut::<BLOCK>();
-            let (mask_blocks, _) = mask.as_chunks::<BLOCK>();
-            for ((score, mask), block) in score_blocks.iter_mut().zip(mask_blocks).zip(blocks) {
-                let mut acc = *mask;
-                for (q, k) in q.iter().zip(&block[kv_head * d..][..d]) {
-                    for i in 0..BLOCK {
-                        acc[i] = q.mul_add(k[i], acc[i]);
-                    }
+        let mut heads = queries.chunks_exact(group * d).zip(out.chunks_exact_mut(group * d));
+        for kv_head in 0..self.kv_heads {
+            let Some((queries, out)) = heads.next() else { return };
+            // Query heads that share a key head go in pairs: each key and value is loaded once for both.
+            let pairs = queries.chunks(2 * d).zip(out.chunks_mut(2 * d));
+            for (queries, out) in pairs {
+                if queries.len() == 2 * d {
+                    self.heads::<2>(layer, kv_head, out, queries, mask, scores);
+                } else {
+                    self.heads::<1>(layer, kv_head, out, queries, mask, scores);
                 }
-                *score = acc;
             }
+        }
+    }
+
+    /// Attention of `H` query heads over one key head.
+    #[inline(always)]
+    fn heads<const H: usize>(
+        &self,
+        layer: usize,
+        kv_head: usize,
+        out: &mut [f32],
+        queries: &[f32],
+        mask: &[f32],
+        scores: &mut Vec<f32>,
+    ) {
+        let d = self.head_dim;
+        let layer = &self.layers[layer];
+        let length = mask.len();
+        scores.resize(H * length, 0.0);
+        score::<H>(scores, queries, &layer.keys[kv_head * d..], self.kv_heads * d, mask);
+        for scores in scores.chunks_exact_mut(length) {
             kernels::softmax(scores);
-            weigh(out, scores, &layer.values[kv_head * d..], self.kv_heads * d);
+        }
+        let stride = self.kv_heads * d;
+        let values = &layer.values[kv_head * d..];
+        let mut from = 0;
+        while from + WIDTH <= d {
+            weigh::<H>(out, d, from, scores, values, stride);
+            from += WIDTH;
+        }
+        if from < d {
+            for (out, scores) in out.chunks_exact_mut(d).zip(scores.chunks_exact(length)) {
+                weigh_tail(&mut out[from..], scores, &values[from..], stride);
+            }
         }
     }
 }
 
-/// `out = Σ weights[j] · values[j·stride..]`.
-#[inline]
-fn weigh(out: &mut [f32], weights: &[f32], values: &[f32], stride: usize) {
-    const WIDTH: usize = 16;
-    let d = out.len();
-    let (chunks, tail) = out.as_chunks_mut::<WIDTH>();
-    for (c, out) in chunks.iter_mut().enumerate() {
-        // Two chains of additions: one alone would wait for each sum.
-        let mut acc = [[0.0f32; WIDTH]; 2];
-        for (pair, rows) in weights.chunks(2).zip(values.chunks(2 * stride)) {
-            for ((acc, w), row) in acc.iter_mut().zip(pair).zip(rows.chunks(stride)) {
-                let v = &row[c * WIDTH..][..WIDTH];
-                for i in 0..WIDTH {
-                    acc[i] = w.mul_add(v[i], acc[i]);
+/// Blocks of keys scored side by side.
+const TILE: usize = 4;
+
+/// `scores[head][position] = mask + q · k`, one chain of sums over the dimensions each.
+#[inline(always)]
+fn score<const H: usize>(
+    scores: &mut [f32],
+    queries: &[f32],
+    keys: &[[f32; BLOCK]],
+    stride: usize,
+    mask: &[f32],
+) {
+    let blocks = mask.len() / BLOCK;
+    let mut first = 0;
+    while first + TILE <= blocks {
+        score_tile::<H, TILE>(scores, queries, &keys[first * stride..], stride, mask, first);
+        first += TILE;
+    }
+    while first < blocks {
+        score_tile::<H, 1>(scores, queries, &keys[first * stride..], stride, mask, first);
+        first += 1;
+    }
+}
+
+#[inline(always)]
+fn score_tile<const H: usize, const T: usize>(
+    scores: &mut [f32],
+    queries: &[f32],
+    keys: &[[f32; BLOCK]],
+    stride: usize,
+    mask: &[f32],
+    first: usize,
+) {
+    let d = queries.len() / H;
+    let queries: [&[f32]; H] = std::array::from_fn(|h| &queries[h * d..][..d]);
+    let keys: [&[[f32; BLOCK]]; T] = std::array::from_fn(|t| &keys[t * stride..][..d]);
+    let (masks, _) = mask.as_chunks::<BLOCK>();
+    let masks = &masks[first..][..T];
+    let mut acc: [[[f32; BLOCK]; T]; H] = [std::array::from_fn(|t| masks[t]); H];
+    for i in 0..d {
+        let keys: [[f32; BLOCK]; T] = std::array::from_fn(|t| keys[t][i]);
+        for h in 0..H {
+            let q = queries[h][i];
+            for t in 0..T {
+                for p in 0..BLOCK {
+                    acc[h][t][p] = q.mul_add(keys[t][p], acc[h][t][p]);
                 }
             }
         }
+    }
+    for (scores, acc) in scores.chunks_exact_mut(mask.len()).zip(acc) {
+        scores[first * BLOCK..][..T * BLOCK].copy_from_slice(acc.as_flattened());
+    }
+}
+
+/// Values summed side by side: two AVX registers.
+const WIDTH: usize = 16;
+
+/// `out[head][from..from + 16] = Σ weights[head][j] · values[j·stride + from..]`.
+#[inline(always)]
+fn weigh<const H: usize>(
+    out: &mut [f32],
+    d: usize,
+    from: usize,
+    weights: &[f32],
+    values: &[f32],
+    stride: usize,
+) {
+    let length = weights.len() / H;
+    let weights: [&[f32]; H] = std::array::from_fn(|h| &weights[h * length..][..length]);
+    // Two chains of additions a head: one alone would wait for each sum.
+    let mut acc = [[[0.0f32; WIDTH]; 2]; H];
+    let rows = values.len().div_ceil(stride).min(length);
+    let mut add = |j: usize, chain: usize| {
+        let Some(v) = values[j * stride + from..].first_chunk::<WIDTH>() else { return };
+        for h in 0..H {
+            let w = weights[h][j];
+            for i in 0..WIDTH {
+                acc[h][chain][i] = w.mul_add(v[i], acc[h][chain][i]);
+            }
+        }
+    };
+    let mut j = 0;
+    while j + 2 <= rows {
+        add(j, 0);
+        add(j + 1, 1);
+        j += 2;
+    }
+    if j < rows {
+        add(j, 0);
+    }
+    for (h, acc) in acc.into_iter().enumerate() {
+        let to = &mut out[h * d + from..][..WIDTH];
         for i in 0..WIDTH {
-            out[i] = acc[0][i] + acc[1][i];
+            to[i] = acc[0][i] + acc[1][i];
         }
     }
-    let from = d - tail.len();
-    tail.fill(0.0);
-    if !tail.is_empty() {
-        for (w, row) in weights.iter().zip(values.chunks(stride)) {
-            for (o, v) in tail.iter_mut().zip(&row[from..]) {
-                *o = w.mul_add(*v, *o);
-            }
+}
+
+/// The dimensions that do not fill a register.
+fn weigh_tail(out: &mut [f32], weights: &[f32], values: &[f32], stride: usize) {
+    out.fill(0.0);
+    for (w, row) in weights.iter().zip(values.chunks(stride)) {
+        for (o, v) in out.iter_mut().zip(row) {
+            *o = w.mul_add(*v, *o);
         }
     }
 }

@@ -11,6 +11,9 @@ use crate::model::ops::{Gated, RMS_EPS, Rows};
 
 const BLOCK: usize = 128;
 
+/// Elements computed side by side: two AVX registers.
+const LANES: usize = 16;
+
 struct Saved {
     x: Vec<f32>,
     normed: Vec<f32>,
@@ -178,12 +181,39 @@ fn swiglu_backward(hidden: &mut [f32], gate_up: &mut [f32], dhidden: &[f32], inn
         .zip(dhidden.chunks_exact(inner));
     for ((hidden, gate_up), dhidden) in rows {
         let (gates, ups) = gate_up.split_at_mut(inner);
-        for (((hidden, gate), up), d) in hidden.iter_mut().zip(gates).zip(ups).zip(dhidden) {
-            let sigmoid = 1.0 / (1.0 + exp(-*gate));
-            let silu = *gate * sigmoid;
-            *hidden = silu * *up;
-            *gate = d * *up * (sigmoid + silu * (1.0 - sigmoid));
-            *up = d * silu;
+        let (hidden, hidden_tail) = hidden.as_chunks_mut::<LANES>();
+        let (gates, gates_tail) = gates.as_chunks_mut::<LANES>();
+        let (ups, ups_tail) = ups.as_chunks_mut::<LANES>();
+        let (dhidden, dhidden_tail) = dhidden.as_chunks::<LANES>();
+        for (((hidden, gates), ups), d) in hidden.iter_mut().zip(gates).zip(ups).zip(dhidden) {
+            gradients_of_lanes(hidden, gates, ups, d);
+        }
+        let tail = hidden_tail.iter_mut().zip(gates_tail).zip(ups_tail);
+        for (((hidden, gate), up), d) in tail.zip(dhidden_tail) {
+            (*hidden, *gate, *up) = gradients(*gate, *up, *d);
         }
     }
+}
+
+/// Arrays in, arrays out: over slices the compiler keeps the branches of [`exp`] and computes one by one.
+#[inline(always)]
+fn gradients_of_lanes(
+    hidden: &mut [f32; LANES],
+    gates: &mut [f32; LANES],
+    ups: &mut [f32; LANES],
+    dhidden: &[f32; LANES],
+) {
+    let (gate, up) = (*gates, *ups);
+    for i in 0..LANES {
+        (hidden[i], gates[i], ups[i]) = gradients(gate[i], up[i], dhidden[i]);
+    }
+}
+
+/// `silu(gate) · up`, and the derivatives by gate and up, times `d`.
+#[inline(always)]
+fn gradients(gate: f32, up: f32, d: f32) -> (f32, f32, f32) {
+    let sigmoid = 1.0 / (1.0 + exp(-gate));
+    let silu = gate * sigmoid;
+    let dgate = d * up * (sigmoid + silu * (1.0 - sigmoid));
+    (silu * up, dgate, d * silu)
 }

@@ -1,6 +1,7 @@
 //! Attention inside short segments: scores, softmax, weighted values, and back.
 //!
-//! The query heads that share a key head are stacked, so that one product serves them all.
+//! The query heads that share a key head are stacked, so that one product serves them all. Under a causal
+//! mask queries go in tiles, and a tile is multiplied only with the keys up to its last query.
 
 use crate::model::attention::TextContext;
 use crate::model::kernels::{dot, matmul_nn, matmul_nt, matmul_tn, softmax};
@@ -57,6 +58,9 @@ pub struct Segments {
     pub mask: Mask,
 }
 
+/// Queries of one head that are scored together under a causal mask: keys after the last of them are left out.
+const TILE: usize = 64;
+
 /// Room for one segment and key head.
 #[derive(Default)]
 struct Room {
@@ -64,12 +68,34 @@ struct Room {
     k: Vec<f32>,
     v: Vec<f32>,
     out: Vec<f32>,
-    scores: Vec<f32>,
+}
+
+/// Queries `from..to` of a segment over its keys `0..keys`.
+#[derive(Clone, Copy)]
+struct Tile {
+    from: usize,
+    to: usize,
+    keys: usize,
+}
+
+impl Tile {
+    fn queries(self) -> usize {
+        self.to - self.from
+    }
 }
 
 impl Segments {
     fn bounds(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         self.starts.windows(2).map(|pair| (pair[0], pair[1]))
+    }
+
+    fn tiles(&self, len: usize) -> impl Iterator<Item = Tile> + use<> {
+        let causal = !matches!(self.mask, Mask::Open);
+        let step = if causal { TILE } else { len.max(1) };
+        (0..len).step_by(step).map(move |from| {
+            let to = (from + step).min(len);
+            Tile { from, to, keys: to }
+        })
     }
 
     fn shared(&self) -> usize {
@@ -83,28 +109,35 @@ impl Segments {
         let shared = self.shared();
         let rows = qkv.len() / self.heads.width();
         let mut attended = vec![0.0; rows * query * dim];
-        let weights = self.bounds().map(|(a, b)| (b - a).pow(2) * query).sum();
-        let mut probs = vec![0.0; weights];
+        let lengths = self.bounds().map(|(start, end)| end - start);
+        let pairs: usize = lengths
+            .flat_map(|len| self.tiles(len))
+            .map(|tile| tile.queries() * tile.keys)
+            .sum();
+        let mut probs = vec![0.0; pairs * query];
         let mut rest = probs.as_mut_slice();
         let mut room = Room::default();
         let mut hidden = Vec::new();
         for (start, end) in self.bounds() {
-            let len = end - start;
-            self.hidden(start, len, &mut hidden);
+            self.hidden(start, end - start, &mut hidden);
             for head in 0..key {
-                let (own, tail) = rest.split_at_mut(shared * len * len);
-                rest = tail;
                 self.pack(qkv, head, (start, end), &mut room);
-                matmul_nt(own, &room.q, &room.k, [shared * len, len, dim], 0.0);
-                for (at, row) in own.chunks_exact_mut(len).enumerate() {
-                    self.normalise(at % len, row, &hidden);
-                }
-                room.out.resize(shared * len * dim, 0.0);
-                matmul_nn(&mut room.out, own, &room.v, [shared * len, dim, len], 0.0);
-                let first = head * shared;
-                for (at, row) in room.out.chunks_exact(dim).enumerate() {
-                    let to = (start + at % len) * query * dim + (first + at / len) * dim;
-                    attended[to..to + dim].copy_from_slice(row);
+                for tile in self.tiles(end - start) {
+                    let (stacked, keys) = (shared * tile.queries(), tile.keys);
+                    let (own, tail) = rest.split_at_mut(stacked * keys);
+                    rest = tail;
+                    let q = &room.q[shared * tile.from * dim..][..stacked * dim];
+                    let (k, v) = (&room.k[..keys * dim], &room.v[..keys * dim]);
+                    matmul_nt(own, q, k, [stacked, keys, dim], 0.0);
+                    for (at, row) in own.chunks_exact_mut(keys).enumerate() {
+                        self.normalise(tile.from + at % tile.queries(), row, &hidden);
+                    }
+                    room.out.resize(stacked * dim, 0.0);
+                    matmul_nn(&mut room.out, own, v, [stacked, dim, keys], 0.0);
+                    for (at, row) in room.out.chunks_exact(dim).enumerate() {
+                        let to = self.place(head, start, tile, at, query * dim);
+                        attended[to..to + dim].copy_from_slice(row);
+                    }
                 }
             }
         }
@@ -120,49 +153,47 @@ impl Segments {
         let mut rest = probs.as_mut_slice();
         let mut room = Room::default();
         let mut drow = Room::default();
+        let mut dprobs = Vec::new();
         for (start, end) in self.bounds() {
             let len = end - start;
             for head in 0..key {
-                let (own, tail) = rest.split_at_mut(shared * len * len);
-                rest = tail;
                 self.pack(qkv, head, (start, end), &mut room);
-                let first = head * shared;
-                room.out.clear();
-                for at in 0..shared * len {
-                    let from = (start + at % len) * query * dim + (first + at / len) * dim;
-                    room.out.extend_from_slice(&dattended[from..from + dim]);
-                }
-                let stacked = shared * len;
+                drow.k.clear();
+                drow.k.resize(len * dim, 0.0);
+                drow.v.clear();
                 drow.v.resize(len * dim, 0.0);
-                matmul_tn(&mut drow.v, own, &room.out, [len, dim, stacked], 0.0);
-                drow.scores.resize(stacked * len, 0.0);
-                matmul_nt(
-                    &mut drow.scores,
-                    &room.out,
-                    &room.v,
-                    [stacked, len, dim],
-                    0.0,
-                );
-                for (p, dp) in own.chunks_exact_mut(len).zip(drow.scores.chunks_exact(len)) {
-                    let along = dot(p, dp);
-                    for (p, dp) in p.iter_mut().zip(dp) {
-                        *p *= dp - along;
+                for tile in self.tiles(len) {
+                    let (stacked, keys) = (shared * tile.queries(), tile.keys);
+                    let (own, tail) = rest.split_at_mut(stacked * keys);
+                    rest = tail;
+                    let q = &room.q[shared * tile.from * dim..][..stacked * dim];
+                    let (k, v) = (&room.k[..keys * dim], &room.v[..keys * dim]);
+                    let (dk, dv) = (&mut drow.k[..keys * dim], &mut drow.v[..keys * dim]);
+                    room.out.clear();
+                    for at in 0..stacked {
+                        let from = self.place(head, start, tile, at, query * dim);
+                        room.out.extend_from_slice(&dattended[from..from + dim]);
+                    }
+                    matmul_tn(dv, own, &room.out, [keys, dim, stacked], 1.0);
+                    dprobs.resize(stacked * keys, 0.0);
+                    matmul_nt(&mut dprobs, &room.out, v, [stacked, keys, dim], 0.0);
+                    let pairs = own.chunks_exact_mut(keys).zip(dprobs.chunks_exact(keys));
+                    for (p, dp) in pairs {
+                        let along = dot(p, dp);
+                        for (p, dp) in p.iter_mut().zip(dp) {
+                            *p *= dp - along;
+                        }
+                    }
+                    drow.q.resize(stacked * dim, 0.0);
+                    matmul_nn(&mut drow.q, own, k, [stacked, dim, keys], 0.0);
+                    matmul_tn(dk, own, q, [keys, dim, stacked], 1.0);
+                    for (at, row) in drow.q.chunks_exact(dim).enumerate() {
+                        let to = self.place(head, start, tile, at, width);
+                        dqkv[to..to + dim].copy_from_slice(row);
                     }
                 }
-                drow.q.resize(stacked * dim, 0.0);
-                drow.k.resize(len * dim, 0.0);
-                matmul_nn(&mut drow.q, own, &room.k, [stacked, dim, len], 0.0);
-                matmul_tn(&mut drow.k, own, &room.q, [len, dim, stacked], 0.0);
-                for (at, row) in drow.q.chunks_exact(dim).enumerate() {
-                    let to = (start + at % len) * width + (first + at / len) * dim;
-                    dqkv[to..to + dim].copy_from_slice(row);
-                }
-                for (at, (k, v)) in drow
-                    .k
-                    .chunks_exact(dim)
-                    .zip(drow.v.chunks_exact(dim))
-                    .enumerate()
-                {
+                let rows = drow.k.chunks_exact(dim).zip(drow.v.chunks_exact(dim));
+                for (at, (k, v)) in rows.enumerate() {
                     let to = (start + at) * width + (query + head) * dim;
                     dqkv[to..to + dim].copy_from_slice(k);
                     let to = to + key * dim;
@@ -173,21 +204,31 @@ impl Segments {
         dqkv
     }
 
+    /// Where the `at`-th query of a tile stands in packed rows of this width: the heads that share a key
+    /// head come one after the other.
+    fn place(&self, head: usize, start: usize, tile: Tile, at: usize, width: usize) -> usize {
+        let member = head * self.shared() + at / tile.queries();
+        (start + tile.from + at % tile.queries()) * width + member * self.heads.dim
+    }
+
+    /// Queries tile by tile, heads that share the key head one after the other; keys; values.
     fn pack(&self, qkv: &[f32], head: usize, (start, end): (usize, usize), room: &mut Room) {
         let Heads { query, key, dim } = self.heads;
-        let rows = || {
-            qkv[start * self.heads.width()..end * self.heads.width()]
-                .chunks_exact(self.heads.width())
+        let width = self.heads.width();
+        let rows = |from: usize, to: usize| {
+            qkv[(start + from) * width..(start + to) * width].chunks_exact(width)
         };
         room.q.clear();
         room.k.clear();
         room.v.clear();
-        for member in head * self.shared()..(head + 1) * self.shared() {
-            for row in rows() {
-                room.q.extend_from_slice(&row[member * dim..][..dim]);
+        for tile in self.tiles(end - start) {
+            for member in head * self.shared()..(head + 1) * self.shared() {
+                for row in rows(tile.from, tile.to) {
+                    room.q.extend_from_slice(&row[member * dim..][..dim]);
+                }
             }
         }
-        for row in rows() {
+        for row in rows(0, end - start) {
             room.k
                 .extend_from_slice(&row[(query + head) * dim..][..dim]);
             room.v
