@@ -53,20 +53,32 @@ fn cold_start(world: &World, vocabulary: &Vocabulary) -> Tiny {
     let bank = FrameBank::default();
     for (pair, sequence) in &traces {
         let wanted: Vec<_> = sequence.frames().map(|frame| (*pair, frame)).collect();
-        bank.look(&learner.model, &wanted).expect("the world draws every frame");
+        bank.look(&learner.model, &wanted)
+            .expect("the world draws every frame");
     }
     let config = SftConfig {
         epochs: 4,
         batch: 64,
-        schedule: Schedule { peak: 4e-3, warmup: 10, floor: 0.1, decay: Decay::Cosine },
+        schedule: Schedule {
+            peak: 4e-3,
+            warmup: 10,
+            floor: 0.1,
+            decay: Decay::Cosine,
+        },
     };
     let total = config.steps(traces.len());
     for step in 0..total {
         let members = config.members(step, traces.len(), 1);
         let batch: Vec<&Sequence> = members.into_iter().map(|i| &traces[i].1).collect();
         let rate = config.schedule.at(step, total);
-        sft::step(&mut learner, &batch, &Sight::Bank(&bank), MemoryWindow::default(), rate)
-            .expect("the traces fit the model");
+        sft::step(
+            &mut learner,
+            &batch,
+            &Sight::Bank(&bank),
+            MemoryWindow::default(),
+            rate,
+        )
+        .expect("the traces fit the model");
     }
     learner.model
 }
@@ -74,7 +86,10 @@ fn cold_start(world: &World, vocabulary: &Vocabulary) -> Tiny {
 /// Rows that pass through the decoder: a prompt once a group, every other row once a sample.
 fn rows(rollouts: &[Rollout]) -> usize {
     let lengths = rollouts.iter().map(|group| {
-        let all = group.samples.iter().filter_map(|sample| sample.sequence.as_ref());
+        let all = group
+            .samples
+            .iter()
+            .filter_map(|sample| sample.sequence.as_ref());
         let first = all.clone().next().and_then(|one| one.targets.first());
         let prompt = first.map_or(0, |target| target.row as usize);
         prompt + all.map(|one| one.rows.len() - prompt).sum::<usize>()
@@ -89,7 +104,12 @@ fn sampling(c: &mut Criterion) {
     let chooser = OracleChooser::new(&world, &vocabulary);
     let keys = (0..PAIRS).map(|number| Split::Train(Training::Grpo).key(number));
     let pairs: Vec<PreferencePair> = keys.map(|key| world.pair(key)).collect();
-    let sampling = Sampling { temperature: 0.8, seed: 1, step: 0, max_tokens: 64 };
+    let sampling = Sampling {
+        temperature: 0.8,
+        seed: 1,
+        step: 0,
+        max_tokens: 64,
+    };
     let macs = model.decoder_config().macs();
     for threads in [1, 2] {
         let mut samples = Samples::default();
@@ -112,8 +132,17 @@ fn sampling(c: &mut Criterion) {
         });
         group.finish();
         let Some((ledger, rows)) = seen else { continue };
-        let items = [("episodes", ledger.asked as f64), ("tokens", ledger.tokens as f64)];
-        rate::report("rollout", threads, &samples, &items, 2.0 * (macs * rows) as f64);
+        let items = [
+            ("episodes", ledger.asked as f64),
+            ("tokens", ledger.tokens as f64),
+        ];
+        rate::report(
+            "rollout",
+            threads,
+            &samples,
+            &items,
+            2.0 * (macs * rows) as f64,
+        );
         println!(
             "     {} episodes: {} calls, {} tokens, {rows} rows, stops {:?}",
             ledger.asked, ledger.calls, ledger.tokens, ledger.stops

@@ -28,30 +28,47 @@ const SHARDS: usize = 4;
 
 /// Floating-point operations of a step: six for each weight and row, and attention's products over the
 /// pairs that causality leaves.
-fn flops<V: VisionModel<Width = X::Width>, X: TextModel>(model: &Qwen25Vl<V, X>, batch: &Packed) -> f64 {
+fn flops<V: VisionModel<Width = X::Width>, X: TextModel>(
+    model: &Qwen25Vl<V, X>,
+    batch: &Packed,
+) -> f64 {
     let sizes = model.decoder_config();
     let head = sizes.dim * sizes.vocab;
-    let pairs: f64 =
-        batch.starts.windows(2).map(|pair| f64::from(pair[1] - pair[0]).powi(2) / 2.0).sum();
+    let pairs: f64 = batch
+        .starts
+        .windows(2)
+        .map(|pair| f64::from(pair[1] - pair[0]).powi(2) / 2.0)
+        .sum();
     let dense = (sizes.macs() - head) * batch.len() + head * batch.target_rows.len();
     6.0 * dense as f64 + 12.0 * pairs * (sizes.layers * sizes.q_dim()) as f64
 }
 
-fn measure<V, X>(c: &mut Criterion, name: &str, mut model: Qwen25Vl<V, X>, length: usize, count: usize, targets: usize)
-where
+fn measure<V, X>(
+    c: &mut Criterion,
+    name: &str,
+    mut model: Qwen25Vl<V, X>,
+    length: usize,
+    count: usize,
+    targets: usize,
+) where
     V: VisionModel<Width = X::Width> + Send + Sync,
     X: TextModel + Send + Sync,
 {
     let dev = Cpu::default();
     let patches = support::patches(1, support::FRAMES);
-    let rows = model.visual_rows::<Fused>(&dev, &patches).expect("the frames are whole");
+    let rows = model
+        .visual_rows::<Fused>(&dev, &patches)
+        .expect("the frames are whole");
     let whole = support::dense_batch(1, &vec![length; count], targets);
     let work = flops(&model, &whole);
     let shards: Vec<Packed> = (0..SHARDS)
         .map(|shard| support::dense_batch(1 + shard as u64, &vec![length; count / SHARDS], targets))
         .collect();
     let mut parameters = model.to_flat();
-    let all = [Trained { range: 0..parameters.len(), decays: true }];
+    let all = [Trained {
+        range: 0..parameters.len(),
+        decays: true,
+    }];
     let mut adam = AdamW::new(AdamWConfig::default(), parameters.len());
     for threads in [1, 2] {
         let mut samples = Samples::default();
@@ -64,19 +81,30 @@ where
                     let window = MemoryWindow::default();
                     let loss = |logps: &[f32], _: &[f32]| support::loss_of(logps);
                     model
-                        .loss_gradients::<Fused>(&Cpu::default(), &shards[shard], frames, window, 1.0, loss)
+                        .loss_gradients::<Fused>(
+                            &Cpu::default(),
+                            &shards[shard],
+                            frames,
+                            window,
+                            1.0,
+                            loss,
+                        )
                         .expect("the batch fits the model")
                         .grads
                 });
                 let gradient = parts
                     .into_iter()
                     .reduce(|mut sum, part| {
-                        sum.iter_mut().zip(part).for_each(|(sum, more)| *sum += more);
+                        sum.iter_mut()
+                            .zip(part)
+                            .for_each(|(sum, more)| *sum += more);
                         sum
                     })
                     .expect("there are shards");
                 adam.step(&mut parameters, &gradient, &all, 1e-5);
-                model.load_flat(&parameters).expect("the parameters are the model's own");
+                model
+                    .load_flat(&parameters)
+                    .expect("the parameters are the model's own");
             });
         });
         group.finish();

@@ -144,9 +144,13 @@ impl Cache {
     ) {
         let d = self.head_dim;
         let group = queries.len() / (d * self.kv_heads);
-        let mut heads = queries.chunks_exact(group * d).zip(out.chunks_exact_mut(group * d));
+        let mut heads = queries
+            .chunks_exact(group * d)
+            .zip(out.chunks_exact_mut(group * d));
         for kv_head in 0..self.kv_heads {
-            let Some((queries, out)) = heads.next() else { return };
+            let Some((queries, out)) = heads.next() else {
+                return;
+            };
             // Query heads that share a key head go in pairs: each key and value is loaded once for both.
             let pairs = queries.chunks(2 * d).zip(out.chunks_mut(2 * d));
             for (queries, out) in pairs {
@@ -174,7 +178,13 @@ impl Cache {
         let layer = &self.layers[layer];
         let length = mask.len();
         scores.resize(H * length, 0.0);
-        score::<H>(scores, queries, &layer.keys[kv_head * d..], self.kv_heads * d, mask);
+        score::<H>(
+            scores,
+            queries,
+            &layer.keys[kv_head * d..],
+            self.kv_heads * d,
+            mask,
+        );
         for scores in scores.chunks_exact_mut(length) {
             kernels::softmax(scores);
         }
@@ -208,11 +218,25 @@ fn score<const H: usize>(
     let blocks = mask.len() / BLOCK;
     let mut first = 0;
     while first + TILE <= blocks {
-        score_tile::<H, TILE>(scores, queries, &keys[first * stride..], stride, mask, first);
+        score_tile::<H, TILE>(
+            scores,
+            queries,
+            &keys[first * stride..],
+            stride,
+            mask,
+            first,
+        );
         first += TILE;
     }
     while first < blocks {
-        score_tile::<H, 1>(scores, queries, &keys[first * stride..], stride, mask, first);
+        score_tile::<H, 1>(
+            scores,
+            queries,
+            &keys[first * stride..],
+            stride,
+            mask,
+            first,
+        );
         first += 1;
     }
 }
@@ -267,7 +291,9 @@ fn weigh<const H: usize>(
     let mut acc = [[[0.0f32; WIDTH]; 2]; H];
     let rows = values.len().div_ceil(stride).min(length);
     let mut add = |j: usize, chain: usize| {
-        let Some(v) = values[j * stride + from..].first_chunk::<WIDTH>() else { return };
+        let Some(v) = values[j * stride + from..].first_chunk::<WIDTH>() else {
+            return;
+        };
         for h in 0..H {
             let w = weights[h][j];
             for i in 0..WIDTH {

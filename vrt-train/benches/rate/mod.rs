@@ -40,7 +40,10 @@ impl Samples {
             }
             let (wall, cpu) = (wall.elapsed(), cpu.elapsed());
             let each = |time: Duration| time.as_secs_f64() / iterations as f64;
-            self.seconds.push(Seconds { wall: each(wall), cpu: each(cpu) });
+            self.seconds.push(Seconds {
+                wall: each(wall),
+                cpu: each(cpu),
+            });
             wall
         });
     }
@@ -52,7 +55,10 @@ impl Samples {
             all.sort_by(f64::total_cmp);
             all.get(all.len() / 2).copied()
         };
-        Some(Seconds { wall: median(|s| s.wall)?, cpu: median(|s| s.cpu)? })
+        Some(Seconds {
+            wall: median(|s| s.wall)?,
+            cpu: median(|s| s.cpu)?,
+        })
     }
 }
 
@@ -84,10 +90,15 @@ pub fn peak(threads: usize) -> f64 {
 
 /// Prints one line: seconds, items a second of each kind, and the share of the peak.
 pub fn report(name: &str, threads: usize, samples: &Samples, items: &[(&str, f64)], flop: f64) {
-    let Some(Seconds { wall, cpu }) = samples.median() else { return };
+    let Some(Seconds { wall, cpu }) = samples.median() else {
+        return;
+    };
     let peak = peak(threads);
     let rate = flop / cpu / 1e9;
-    let items: String = items.iter().map(|(unit, n)| format!("  {:.0} {unit}/s", n / wall)).collect();
+    let items: String = items
+        .iter()
+        .map(|(unit, n)| format!("  {:.0} {unit}/s", n / wall))
+        .collect();
     println!(
         "RATE {name} threads={threads} wall={wall:.5} cpu={cpu:.5}{items}  {:.1} GFLOP/s  {rate:.1} GFLOP/CPU-s  \
          peak {peak:.1}  share {:.0} %",
