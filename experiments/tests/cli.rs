@@ -61,10 +61,10 @@ fn an_unknown_experiment_is_a_usage_error_with_a_suggestion() {
 
 #[test]
 fn a_wrong_spec_has_its_own_exit_code_and_its_line() {
-    let dir = workspace("prompts = 1300", "promts = 1300");
+    let dir = workspace("prompts = 2600", "promts = 2600");
     let text = errors(&experiments(dir.path(), "fig3 --dry-run").code(3));
     assert!(text.contains("did you mean `prompts`?"), "{text}");
-    assert!(text.contains("promts = 1300"), "{text}");
+    assert!(text.contains("promts = 2600"), "{text}");
     experiments(dir.path(), "list").code(0);
 }
 
