@@ -26,7 +26,7 @@ fn an_arm_is_base_then_scale_then_its_own_difference() {
     assert_eq!(arm("no_tool").chain, ["tower", "base", "eval"]);
     assert_eq!(arm("blind").params.eval.window.width, 0);
     let laptop = spec.arms(Scale::Laptop).unwrap();
-    assert_eq!(laptop[0].params.grpo.steps, 60);
+    assert_eq!(laptop[0].params.grpo.steps, 50);
     assert_eq!(spec.seeds(Scale::Full).unwrap(), [1, 2, 3]);
 }
 
@@ -39,7 +39,7 @@ fn wrong(from: &str, to: &str) -> String {
 
 #[test]
 fn an_unknown_parameter_of_the_base() {
-    insta::assert_snapshot!(wrong("prompts = 1300", "promts = 1300"));
+    insta::assert_snapshot!(wrong("prompts = 2600", "promts = 2600"));
 }
 
 #[test]
