@@ -24,7 +24,6 @@ use vrt_core::policy::{FrameBank, Sampling, TinyPolicy};
 use vrt_core::rollout::{Ledger, Rollout, rollout};
 use vrt_core::sequence::Sequence;
 use vrt_core::tokenizer::Vocabulary;
-use vrt_core::window::MemoryWindow;
 use vrt_train::learner::{Learner, Scope, Sight};
 use vrt_train::optim::{AdamWConfig, Decay, Schedule};
 use vrt_train::sft::{self, SftConfig};
@@ -52,7 +51,7 @@ fn cold_start(world: &World, vocabulary: &Vocabulary) -> Tiny {
         .expect("the parameters are the model's own");
     let bank = FrameBank::default();
     for (pair, sequence) in &traces {
-        let wanted: Vec<_> = sequence.frames().map(|frame| (*pair, frame)).collect();
+        let wanted: Vec<_> = sequence.views().map(|view| (*pair, view)).collect();
         bank.look(&learner.model, &wanted)
             .expect("the world draws every frame");
     }
@@ -71,14 +70,8 @@ fn cold_start(world: &World, vocabulary: &Vocabulary) -> Tiny {
         let members = config.members(step, traces.len(), 1);
         let batch: Vec<&Sequence> = members.into_iter().map(|i| &traces[i].1).collect();
         let rate = config.schedule.at(step, total);
-        sft::step(
-            &mut learner,
-            &batch,
-            &Sight::Bank(&bank),
-            MemoryWindow::default(),
-            rate,
-        )
-        .expect("the traces fit the model");
+        sft::step(&mut learner, &batch, &Sight::Bank(&bank), rate)
+            .expect("the traces fit the model");
     }
     learner.model
 }
@@ -120,8 +113,7 @@ fn sampling(c: &mut Criterion) {
             samples.measure(b, || {
                 // A fresh policy and bank: weights are laid out and frames are drawn and read every step.
                 let bank = FrameBank::default();
-                let window = MemoryWindow::default();
-                let policy = TinyPolicy::new(&model, &vocabulary, &bank, window, sampling)
+                let policy = TinyPolicy::new(&model, &vocabulary, &bank, sampling)
                     .expect("model and vocabulary fit")
                     .directed(&chooser);
                 let (rollouts, ledger) =

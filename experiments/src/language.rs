@@ -2,10 +2,11 @@
 
 use vrt_core::model::Tiny;
 use vrt_core::op::{OpSet, PaperOps};
-use vrt_core::pair::{Judgment, PreferencePair};
+use vrt_core::pair::{FrameIndex, Judgment, PreferencePair};
 use vrt_core::policy::query_rows;
 use vrt_core::sequence::Sequence;
 use vrt_core::tokenizer::{Piece, Vocabulary, VocabularyError};
+use vrt_core::window::MemoryWindow;
 
 use crate::world::corpus::CorpusItem;
 use crate::world::players::{Play, Unit};
@@ -52,13 +53,7 @@ impl<'a> Writer<'a> {
                 .iter()
                 .for_each(|&token| sequence.choose(token, 0.0));
             if let Some(call) = &unit.call {
-                for frame in call.frames(pair.pool()) {
-                    sequence.show(
-                        self.vocabulary.frame(pair.pool(), frame)?,
-                        frame,
-                        number as u8 + 1,
-                    );
-                }
+                self.show(&mut sequence, pair, number, call.frames(pair.pool()))?;
             }
         }
         Ok(sequence.close())
@@ -80,18 +75,31 @@ impl<'a> Writer<'a> {
             tokens[1..]
                 .iter()
                 .for_each(|&token| sequence.choose(token, 0.0));
-            for &frame in round.fetched.iter().flatten() {
-                sequence.show(
-                    self.vocabulary.frame(pair.pool(), frame)?,
-                    frame,
-                    number as u8 + 1,
-                );
+            if let Some(fetched) = &round.fetched {
+                self.show(&mut sequence, pair, number, fetched.iter().copied())?;
             }
         }
         for token in self.answer(&item.judgment)? {
             sequence.choose(token, 0.0);
         }
         Ok(sequence.close())
+    }
+
+    /// Shows the outcome of the unit of this number, from 0, through the default window.
+    fn show(
+        &self,
+        sequence: &mut Sequence,
+        pair: &PreferencePair,
+        number: usize,
+        frames: impl IntoIterator<Item = FrameIndex>,
+    ) -> Result<(), VocabularyError> {
+        // Without a budget the window counts outcomes, whatever they cost.
+        let costs = vec![0; number + 1];
+        sequence.outcome(MemoryWindow::default().oldest(&costs));
+        for frame in frames {
+            sequence.show(self.vocabulary.frame(pair.pool(), frame)?, frame);
+        }
+        Ok(())
     }
 
     /// The tokens of one unit, from `<Snapshot>` on.

@@ -2,7 +2,7 @@
 
 use vrt_core::op::Outcome;
 use vrt_core::pair::Pool;
-use vrt_core::policy::{Opening, Policy, PolicyError, Reply, Turn};
+use vrt_core::policy::{Observation, Opening, Policy, PolicyError, Reply, Shown, Turn};
 use vrt_core::sequence::Sequence;
 use vrt_core::tokenizer::{Vocabulary, VocabularyError};
 
@@ -89,17 +89,20 @@ impl Policy for Teacher<'_> {
             .collect()
     }
 
-    fn observe(&self, shown: &mut [(&mut Telling, &Outcome)]) -> Vec<Result<(), PolicyError>> {
+    fn observe(&self, shown: &mut [Shown<'_, Telling>]) -> Vec<Result<(), PolicyError>> {
         shown
             .iter()
-            .map(|(state, outcome)| {
+            .map(|one| {
+                let state = &one.state;
                 let asked = state.play.units[state.told - 1]
                     .call
-                    .map(|call| call.frames(state.pool));
-                if asked.as_ref() == Some(&outcome.frames) {
+                    .map(|call| Outcome::of_frames(call.frames(state.pool)));
+                if let Observation::Outcome { outcome, .. } = one.observation
+                    && asked.as_ref() == Some(outcome)
+                {
                     return Ok(());
                 }
-                let reason = format!("asked for {asked:?}, was shown {:?}", outcome.frames);
+                let reason = format!("asked for {asked:?}, was shown {:?}", one.observation);
                 Err(PolicyError {
                     pair: state.play.facts.key,
                     reason,

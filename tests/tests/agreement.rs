@@ -12,10 +12,11 @@ use vrt_core::episode::Rules;
 use vrt_core::model::decode::{Engine, Feed, NewRow};
 use vrt_core::model::{Fused, Tiny};
 use vrt_core::op::PaperOps;
-use vrt_core::pair::{FrameIndex, PairKey, PreferencePair};
+use vrt_core::pair::{PairKey, PreferencePair};
 use vrt_core::policy::FrameBank;
 use vrt_core::rollout::rollout;
 use vrt_core::sequence::{Input, Packed, Sequence};
+use vrt_core::view::View;
 use vrt_core::window::MemoryWindow;
 
 /// Episodes of a teacher who never stops early: most have outcomes that leave the window.
@@ -45,29 +46,23 @@ fn episodes() -> (Vec<PreferencePair>, Vec<Sequence>) {
 }
 
 /// `ln p` of each target as the decoder's engine gives it, one row at a time.
-fn decoded(
-    model: &Tiny,
-    bank: &FrameBank,
-    sequence: &Sequence,
-    window: MemoryWindow,
-    temperature: f32,
-) -> Vec<f32> {
+fn decoded(model: &Tiny, bank: &FrameBank, sequence: &Sequence, temperature: f32) -> Vec<f32> {
     let mut engine = Engine::new(model.decoder_weights().unwrap().into());
     let mut cache = engine.cache();
     let mut logits = Vec::new();
     let mut logps = Vec::new();
     let mut targets = sequence.targets.iter().peekable();
-    let mut round = 0;
+    let mut oldest = 1;
     for (position, row) in sequence.rows.iter().enumerate() {
-        if row.round != round {
-            round = row.round;
-            cache.evict(window, round);
+        if row.oldest != oldest {
+            oldest = row.oldest;
+            cache.evict(oldest);
         }
         let token;
         let feed = match row.input {
             Input::Text(id) => Feed::Text(id),
-            Input::Frame(frame, name) => {
-                token = bank.get(sequence.pair, frame).unwrap();
+            Input::View(view, name) => {
+                token = bank.get(sequence.pair, view).unwrap();
                 Feed::Named(name, &token)
             }
         };
@@ -75,10 +70,10 @@ fn decoded(
             feed,
             position: [position as u32; 3],
             evidence: row.evidence,
-            round: row.round,
+            oldest: row.oldest,
         }];
         engine
-            .forward(&mut [(&mut cache, &rows)], window, &mut logits)
+            .forward(&mut [(&mut cache, &rows)], &mut logits)
             .unwrap();
         if let Some(target) = targets.next_if(|target| target.row as usize == position) {
             let scaled: Vec<f64> = logits.iter().map(|&x| f64::from(x / temperature)).collect();
@@ -91,14 +86,25 @@ fn decoded(
     logps
 }
 
+/// The same episode seen through another window.
+fn through(sequence: &Sequence, window: MemoryWindow) -> Sequence {
+    let mut seen = sequence.clone();
+    let mut costs: Vec<u32> = Vec::new();
+    for row in &mut seen.rows {
+        costs.resize(costs.len().max(row.evidence.into()), 0);
+        row.oldest = window.oldest(&costs);
+    }
+    seen
+}
+
 #[test]
 fn the_trainer_and_the_sampler_agree() {
     let (pairs, sequences) = episodes();
-    let rounds = |sequence: &Sequence| sequence.rows.iter().map(|row| row.round).max().unwrap_or(0);
+    let rounds = |sequence: &Sequence| sequence.rows.iter().map(|row| row.evidence).max();
     assert!(
         sequences
             .iter()
-            .filter(|sequence| rounds(sequence) == 3)
+            .filter(|sequence| rounds(sequence) == Some(3))
             .count()
             > 5
     );
@@ -109,27 +115,30 @@ fn the_trainer_and_the_sampler_agree() {
     model.load_flat(&sharp).unwrap();
     let bank = FrameBank::default();
     for (pair, sequence) in pairs.iter().zip(&sequences) {
-        let wanted: Vec<_> = sequence.frames().map(|frame| (pair, frame)).collect();
+        let wanted: Vec<_> = sequence.views().map(|view| (pair, view)).collect();
         bank.look(&model, &wanted).unwrap();
     }
     let mut by_width = Vec::new();
     for width in [0, 1, 3] {
-        let window = MemoryWindow { width };
+        let sequences: Vec<Sequence> = sequences
+            .iter()
+            .map(|sequence| through(sequence, MemoryWindow::new(width)))
+            .collect();
         let mut visual = Vec::new();
-        let packed = Packed::new(&sequences, |pair: PairKey, frame: FrameIndex| {
-            let token = bank.get(pair, frame).unwrap();
+        let packed = Packed::new(&sequences, |pair: PairKey, view: View| {
+            let token = bank.get(pair, view).unwrap();
             visual.extend_from_slice(&token);
             (visual.len() / token.len()) as u32 - 1
         });
         let visual = model.given_rows(&dev, &visual, NoneTape).unwrap();
         let trained = model
-            .token_logps::<Fused, _>(&packed, visual, window, 0.8)
+            .token_logps::<Fused, _>(&packed, visual, 0.8)
             .unwrap()
             .logps
             .as_vec();
         let sampled: Vec<f32> = sequences
             .iter()
-            .flat_map(|sequence| decoded(&model, &bank, sequence, window, 0.8))
+            .flat_map(|sequence| decoded(&model, &bank, sequence, 0.8))
             .collect();
         assert_eq!(trained.len(), sampled.len());
         for (trained, sampled) in trained.iter().zip(&sampled) {

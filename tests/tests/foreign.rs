@@ -44,7 +44,7 @@ pub fn recall(
                 })
         })
         .collect::<Result<Vec<_>, _>>()
-        .map(|frames| Outcome { frames })
+        .map(Outcome::of_frames)
 }
 
 vrt_core::ops! {
@@ -119,10 +119,16 @@ fn a_foreign_operation_runs_through_a_set() {
     assert_eq!(BothOps::NAMES, ["select_frames", "recall"]);
     let outcome = BothOps::call("recall", &json!({"from": 8, "count": 3}), &mut view)
         .expect("frames 8 to 10 are in video 1");
-    let numbers: Vec<u32> = outcome.frames.iter().map(|frame| frame.get()).collect();
+    let numbers: Vec<u32> = outcome
+        .views
+        .iter()
+        .map(|view| view.frame().get())
+        .collect();
     assert_eq!(numbers, [8, 9, 10]);
     assert_eq!(
-        pair.pool().locate(outcome.frames[2]).map(|(side, _)| side),
+        pair.pool()
+            .locate(outcome.views[2].frame())
+            .map(|(side, _)| side),
         Some(Side::First)
     );
 }
@@ -239,7 +245,8 @@ fn a_foreign_operation_and_objective_run_in_episodes() {
     let replay = Replay::new(records.collect());
     let (rollouts, ledger) =
         rollout::<BothOps, _>(&replay, &pairs, 4, &Rules::default(), 2).expect("the pair opens");
-    assert_eq!((ledger.asked, ledger.stops), (4, [2, 1, 0, 1, 0, 0]));
+    let stopped = ["answered", "malformed", "refused"].map(|name| ledger.stopped(name));
+    assert_eq!((ledger.asked, stopped), (4, [2, 1, 1]));
     assert_eq!((ledger.calls, ledger.callers), (3, 1));
 
     let episodes: Vec<_> = rollouts[0]
@@ -252,10 +259,16 @@ fn a_foreign_operation_and_objective_run_in_episodes() {
         .iter()
         .filter_map(|round| round.outcome.as_ref());
     let shown: Vec<Vec<u32>> = outcomes
-        .map(|outcome| outcome.frames.iter().map(|frame| frame.get()).collect())
+        .map(|outcome| {
+            outcome
+                .views
+                .iter()
+                .map(|view| view.frame().get())
+                .collect()
+        })
         .collect();
     assert_eq!(shown, [vec![8, 9, 10], vec![20, 1], vec![19, 20]]);
-    let Some(StopReason::Refused(error)) = &episodes[2].stop else {
+    let Some(StopReason::Fault(error)) = &episodes[2].stop else {
         panic!("the call is refused")
     };
     assert!(

@@ -13,13 +13,14 @@ use experiments::world::split::{Length, Split, Training};
 use experiments::world::teacher::TeacherParams;
 use tests::micro;
 use vrt_core::episode::{Episode, Rules, StopReason};
+use vrt_core::ledger::Ledger;
 use vrt_core::model::Tiny;
 use vrt_core::op::{OpSet, PaperOps, Workspace};
 use vrt_core::pair::{FrameIndex, PreferencePair};
 use vrt_core::policy::{FrameBank, Replay, Reply, Sampling, TinyPolicy};
-use vrt_core::rollout::{Ledger, Sample, rollout};
+use vrt_core::rollout::{Sample, rollout};
 use vrt_core::trace::{Action, read_unit};
-use vrt_core::window::MemoryWindow;
+use vrt_core::view::View;
 
 /// An episode as a person reads it: what was written, what was shown, why it is over.
 fn told(pair: &PreferencePair, episode: &Episode) -> String {
@@ -31,7 +32,7 @@ fn told(pair: &PreferencePair, episode: &Episode) -> String {
     for round in &episode.rounds {
         writeln!(out, "\n{}", round.reply.text).unwrap();
         if let Some(outcome) = &round.outcome {
-            writeln!(out, "shown: {}", numbers(&outcome.frames)).unwrap();
+            writeln!(out, "shown: {}", numbers(&outcome.views)).unwrap();
         }
     }
     let stop = episode.stop.as_ref().unwrap();
@@ -42,10 +43,10 @@ fn told(pair: &PreferencePair, episode: &Episode) -> String {
     out
 }
 
-fn numbers(frames: &[FrameIndex]) -> String {
+fn numbers<T: std::fmt::Display>(frames: &[T]) -> String {
     frames
         .iter()
-        .map(FrameIndex::to_string)
+        .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(" ")
 }
@@ -102,7 +103,7 @@ fn every_unit_of_a_teacher_is_canonical_and_every_frame_is_in_its_sequence() {
     };
     for params in [TeacherParams::default(), never_stop] {
         let (samples, ledger) = taught(&params, &pairs);
-        assert_eq!(ledger.stops, [300, 0, 0, 0, 0, 0]);
+        assert_eq!(ledger.stopped("answered"), 300);
         for sample in samples {
             whole(&sample);
             assert_eq!(sample.episode.stop, Some(StopReason::Answered));
@@ -125,12 +126,11 @@ fn whole(sample: &Sample) {
         .rounds
         .iter()
         .filter_map(|round| round.outcome.as_ref());
-    let shown = episode
-        .initial
-        .iter()
-        .chain(fetched.flat_map(|outcome| &outcome.frames));
-    let shown: Vec<FrameIndex> = shown.copied().collect();
-    let fed: Vec<FrameIndex> = sequence.frames().collect();
+    let initial = episode.initial.iter().copied().map(View::Frame);
+    let shown: Vec<View> = initial
+        .chain(fetched.flat_map(|outcome| outcome.views.iter().copied()))
+        .collect();
+    let fed: Vec<View> = sequence.views().collect();
     // An outcome that no token followed is not learned from.
     assert!(
         shown.starts_with(&fed) && fed.len() >= episode.initial.len(),
@@ -274,11 +274,8 @@ fn every_malformed_kind_ends_with_its_reason() {
         tokens: 64,
         cut: true,
     };
-    assert!(
-        episode
-            .advance::<PaperOps>(Ok(reply), &pair, &rules)
-            .is_none()
-    );
+    episode.advance::<PaperOps>(Ok(reply), &pair, &rules);
+    assert!(episode.observation(&rules).is_none());
     let stop = episode.stop.unwrap();
     writeln!(
         text,
@@ -298,16 +295,20 @@ fn a_refused_call_says_to_the_model_what_the_operation_says() {
     let pairs = [pair];
     let (rollouts, ledger) =
         rollout::<PaperOps, _>(&replay, &pairs, 1, &Rules::default(), 1).unwrap();
-    assert_eq!((ledger.stops[3], ledger.calls), (1, 1));
+    assert_eq!((ledger.stopped("bad_arguments"), ledger.calls), (1, 1));
     let episode = &rollouts[0].samples[0].episode;
-    let Some(Action::Recommend { call, .. }) =
+    let Some(Action::Recommend { calls, .. }) =
         episode.rounds[1].unit.as_ref().map(|unit| &unit.action)
     else {
         panic!("the second unit calls");
     };
-    let error =
-        PaperOps::call(&call.name, &call.arguments, &mut Workspace::new(&pairs[0])).unwrap_err();
-    assert_eq!(episode.stop, Some(StopReason::Refused(error)));
+    let error = PaperOps::call(
+        &calls[0].name,
+        &calls[0].arguments,
+        &mut Workspace::new(&pairs[0]),
+    )
+    .unwrap_err();
+    assert_eq!(episode.stop, Some(StopReason::Fault(error.into())));
     insta::assert_snapshot!(told(&pairs[0], episode));
 }
 
@@ -330,19 +331,12 @@ fn a_cold_started_policy_writes_traces_that_play_back() {
         step: 0,
         max_tokens: 64,
     };
-    let policy = TinyPolicy::new(
-        &model,
-        &vocabulary,
-        &bank,
-        MemoryWindow::default(),
-        sampling,
-    )
-    .unwrap();
+    let policy = TinyPolicy::new(&model, &vocabulary, &bank, sampling).unwrap();
     let rules = Rules::default();
     let pairs = design(Length::Short, 48);
     let (rollouts, ledger) = rollout::<PaperOps, _>(&policy, &pairs, 1, &rules, 2).unwrap();
     assert!(ledger.balances());
-    assert_eq!((ledger.asked, ledger.stops[5]), (48, 0));
+    assert_eq!((ledger.asked, ledger.stopped("policy_failed")), (48, 0));
     assert!(
         ledger.stops[0] > 24,
         "most traces are in format: {:?}",

@@ -9,7 +9,6 @@ use vrt_core::model::decode::{Cache, Engine, Feed, NewRow};
 use vrt_core::model::kernels;
 use vrt_core::model::panels::{Panels, Start};
 use vrt_core::model::weights::{DecoderConfig, DecoderWeights};
-use vrt_core::window::MemoryWindow;
 
 const BATCH: usize = 128;
 const PROMPT: usize = 60;
@@ -68,7 +67,7 @@ fn row(position: usize) -> NewRow<'static> {
         feed: Feed::Text(position as u32 * 7 % 384),
         position: [position as u32; 3],
         evidence: 0,
-        round: 0,
+        oldest: 1,
     }
 }
 
@@ -79,7 +78,7 @@ fn prefill(engine: &mut Engine, caches: &mut [Cache], out: &mut Vec<f32>) {
         .map(|cache| (cache, &prompt[..]))
         .collect();
     engine
-        .forward(&mut items, MemoryWindow::default(), out)
+        .forward(&mut items, out)
         .expect("the bench's rows are in order");
 }
 
@@ -88,7 +87,7 @@ fn steps(engine: &mut Engine, caches: &mut [Cache], out: &mut Vec<f32>) {
         let new = [row(PROMPT + step)];
         let mut items: Vec<_> = caches.iter_mut().map(|cache| (cache, &new[..])).collect();
         engine
-            .forward(&mut items, MemoryWindow::default(), out)
+            .forward(&mut items, out)
             .expect("the bench's rows are in order");
     }
 }

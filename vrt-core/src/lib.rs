@@ -9,6 +9,7 @@ extern crate self as vrt_core;
 #[path = "private.rs"]
 pub mod __private;
 pub mod episode;
+pub mod ledger;
 pub mod model;
 pub mod objective;
 pub mod op;
@@ -21,6 +22,7 @@ pub mod sequence;
 pub mod shard;
 pub mod tokenizer;
 pub mod trace;
+pub mod view;
 pub mod window;
 
 pub use vrt_macros::{objective, ops, reward_term, visual_op};

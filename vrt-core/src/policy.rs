@@ -9,6 +9,7 @@ mod tiny;
 
 use serde::{Deserialize, Serialize};
 
+use crate::episode::CallFault;
 use crate::op::Outcome;
 use crate::pair::{FrameIndex, PairKey, PreferencePair};
 use crate::sequence::Sequence;
@@ -56,6 +57,28 @@ pub struct Turn<'a, S> {
     pub may_call: bool,
 }
 
+/// What came of a unit's calls.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Observation<'a> {
+    /// Evidence.
+    Outcome {
+        /// The pictures.
+        outcome: &'a Outcome,
+        /// The oldest outcome that is visible from now on, from 1; earlier ones are forgotten.
+        oldest: u8,
+    },
+    /// The calls were not carried out, and this is why.
+    Fault(&'a CallFault),
+}
+
+/// What one episode is shown.
+pub struct Shown<'a, S> {
+    /// The episode's state.
+    pub state: &'a mut S,
+    /// What came of its last unit.
+    pub observation: Observation<'a>,
+}
+
 /// Whoever writes the units.
 pub trait Policy: Sync {
     /// What the policy remembers of one episode.
@@ -70,11 +93,11 @@ pub trait Policy: Sync {
     /// Writes one unit for each turn.
     fn reply(&self, turns: &mut [Turn<'_, Self::State>]) -> Vec<Result<Reply, PolicyError>>;
 
-    /// Shows each episode the outcome of its last call.
+    /// Shows each episode what came of its last unit.
     ///
     /// # Errors
-    /// [`PolicyError`] if a frame cannot be shown; one entry an episode.
-    fn observe(&self, shown: &mut [(&mut Self::State, &Outcome)]) -> Vec<Result<(), PolicyError>>;
+    /// [`PolicyError`] if a picture cannot be shown; one entry an episode.
+    fn observe(&self, shown: &mut [Shown<'_, Self::State>]) -> Vec<Result<(), PolicyError>>;
 
     /// The episode as the model saw it, where the policy is one that can be trained on it.
     fn sequence(&self, state: Self::State) -> Option<Sequence>;

@@ -5,61 +5,16 @@
 
 use std::iter::repeat_with;
 
-use serde::{Deserialize, Serialize};
-
 use crate::episode::{Episode, Rules, StopReason};
-use crate::op::{OpSet, Outcome};
+use crate::ledger::Ledger;
+use crate::op::OpSet;
 use crate::pair::{PairKey, PreferencePair};
-use crate::policy::{Opening, Policy, PolicyError, Turn};
+use crate::policy::{Opening, Policy, PolicyError, Shown, Turn};
 use crate::sequence::Sequence;
 use crate::shard;
 
 /// Episodes that one thread runs in lock-step. Part of a result's identity: never derived from the machine.
 const EPISODES_A_CHUNK: usize = 256;
-
-/// How many episodes there are of each kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ledger {
-    /// Samples asked for.
-    pub asked: u64,
-    /// Samples by stop reason, in the order of [`StopReason::NAMES`].
-    pub stops: [u64; StopReason::NAMES.len()],
-    /// Calls that were carried out.
-    pub calls: u64,
-    /// Samples that made at least one call.
-    pub callers: u64,
-    /// Tokens of all replies.
-    pub tokens: u64,
-}
-
-impl Ledger {
-    /// Adds one finished episode.
-    fn count(&mut self, episode: &Episode) {
-        self.asked += 1;
-        if let Some(stop) = &episode.stop {
-            self.stops[stop.row()] += 1;
-        }
-        self.calls += u64::from(episode.calls());
-        self.callers += u64::from(episode.calls() > 0);
-        self.tokens += u64::from(episode.tokens());
-    }
-
-    /// Adds another ledger's rows.
-    pub fn add(&mut self, other: &Ledger) {
-        self.asked += other.asked;
-        for (row, more) in self.stops.iter_mut().zip(other.stops) {
-            *row += more;
-        }
-        self.calls += other.calls;
-        self.callers += other.callers;
-        self.tokens += other.tokens;
-    }
-
-    /// Whether every sample is accounted for.
-    pub fn balances(&self) -> bool {
-        self.stops.iter().sum::<u64>() == self.asked
-    }
-}
 
 /// One finished sample.
 pub struct Sample {
@@ -94,7 +49,7 @@ pub fn rollout<O: OpSet, P: Policy>(
         run_chunk::<O, P>(policy, chunks[chunk], chunk * pairs_a_chunk, samples, rules)
     });
     let mut rollouts = Vec::with_capacity(pairs.len());
-    let mut ledger = Ledger::default();
+    let mut ledger = Ledger::of::<O>();
     for chunk in finished {
         for rollout in chunk? {
             rollout
@@ -176,35 +131,33 @@ fn run_chunk<O: OpSet, P: Policy>(
             .into_iter()
             .map(Some)
             .chain(repeat_with(|| None));
-        let mut shown: Vec<(&mut P::State, &Outcome)> = Vec::new();
         let mut waiting = Vec::new();
         for ((turn, (pair, episode)), reply) in turns.into_iter().zip(episodes).zip(replies) {
             let reply =
                 reply.unwrap_or_else(|| Err(owed(pairs[pair].key, "wrote no reply to a turn")));
-            if episode.advance::<O>(reply, &pairs[pair], rules).is_some() {
+            episode.advance::<O>(reply, &pairs[pair], rules);
+            if episode.stop.is_none() {
                 waiting.push((turn.state, episode));
             }
         }
-        let mut waiting_episodes = Vec::with_capacity(waiting.len());
-        for (state, episode) in waiting {
-            let Episode {
-                pair, rounds, stop, ..
-            } = episode;
-            if let Some(outcome) = rounds.last().and_then(|round| round.outcome.as_ref()) {
-                shown.push((state, outcome));
-                waiting_episodes.push((pair, stop));
+        let mut shown = Vec::with_capacity(waiting.len());
+        let mut lookers = Vec::with_capacity(waiting.len());
+        for (i, (state, episode)) in waiting.iter_mut().enumerate() {
+            if let Some(observation) = episode.observation(rules) {
+                let state = &mut **state;
+                shown.push(Shown { state, observation });
+                lookers.push(i);
             }
         }
-        let observed = policy
-            .observe(&mut shown)
-            .into_iter()
-            .map(Some)
-            .chain(repeat_with(|| None));
-        for ((pair, stop), observed) in waiting_episodes.into_iter().zip(observed) {
+        let observed: Vec<Result<(), PolicyError>> = policy.observe(&mut shown);
+        drop(shown);
+        let observed = observed.into_iter().map(Some).chain(repeat_with(|| None));
+        for (i, observed) in lookers.into_iter().zip(observed) {
+            let episode = &mut waiting[i].1;
             let observed =
-                observed.unwrap_or_else(|| Err(owed(*pair, "did not look at an outcome")));
+                observed.unwrap_or_else(|| Err(owed(episode.pair, "did not look at an outcome")));
             if let Err(error) = observed {
-                *stop = Some(StopReason::Policy(error));
+                episode.stop = Some(StopReason::Policy(error));
             }
         }
     }

@@ -3,15 +3,16 @@
 //! A [`Sequence`] is one episode as the model saw it; a [`Packed`] batch is several of them end to end,
 //! without padding. Only sampled tokens are targets, so tool outcomes carry no loss.
 
-use crate::pair::{FrameIndex, PairKey};
+use crate::pair::PairKey;
+use crate::view::View;
 
 /// One position of a sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Input {
     /// A text piece, by its id in the vocabulary.
     Text(u32),
-    /// The visual token of one frame of the sequence's pair, plus the embedding of the piece that names it.
-    Frame(FrameIndex, u32),
+    /// The visual token of a picture of the sequence's pair, plus the embedding of the piece that names its frame.
+    View(View, u32),
 }
 
 /// One position with the tags from which the attention mask is built.
@@ -21,8 +22,8 @@ pub struct Row {
     pub input: Input,
     /// 0 for text and initial frames, `c` for a position of the c-th outcome.
     pub evidence: u8,
-    /// Outcomes that came before this position, its own included.
-    pub round: u8,
+    /// The oldest outcome that is visible from here, see [`crate::window::MemoryWindow::oldest`].
+    pub oldest: u8,
 }
 
 /// One token that the policy chose.
@@ -45,6 +46,10 @@ pub struct Sequence {
     pub rows: Vec<Row>,
     /// The sampled tokens, ascending by row.
     pub targets: Vec<Target>,
+    /// Outcomes shown so far.
+    outcomes: u8,
+    /// The oldest outcome that is visible now.
+    oldest: u8,
 }
 
 impl Sequence {
@@ -54,17 +59,26 @@ impl Sequence {
             pair,
             rows: Vec::new(),
             targets: Vec::new(),
+            outcomes: 0,
+            oldest: 1,
         }
     }
 
-    /// Outcomes shown so far.
-    pub fn round(&self) -> u8 {
-        self.rows.last().map_or(0, |row| row.round)
+    /// Begins the next outcome, from which on the outcomes before `oldest` are hidden. What is shown before the
+    /// first outcome are the initial frames.
+    pub fn outcome(&mut self, oldest: u8) {
+        self.outcomes = self.outcomes.saturating_add(1);
+        self.oldest = oldest;
+    }
+
+    /// The oldest outcome that is visible now.
+    pub fn oldest(&self) -> u8 {
+        self.oldest
     }
 
     /// Appends text that nobody chose: the query, a fixed tag, a forced decision.
     pub fn give(&mut self, token: u32) {
-        self.push(Input::Text(token), 0, self.round());
+        self.push(Input::Text(token), 0);
     }
 
     /// Appends text that the policy chose, with its log-probability.
@@ -74,17 +88,16 @@ impl Sequence {
         self.give(token);
     }
 
-    /// Appends a frame with the piece that names it; `outcome` is 0 for an initial frame, `c` for the c-th outcome.
-    pub fn show(&mut self, name: u32, frame: FrameIndex, outcome: u8) {
-        let round = outcome.max(self.round());
-        self.push(Input::Frame(frame, name), outcome, round);
+    /// Appends a picture of the current outcome with the piece that names its frame.
+    pub fn show(&mut self, name: u32, view: impl Into<View>) {
+        self.push(Input::View(view.into(), name), self.outcomes);
     }
 
-    fn push(&mut self, input: Input, evidence: u8, round: u8) {
+    fn push(&mut self, input: Input, evidence: u8) {
         self.rows.push(Row {
             input,
             evidence,
-            round,
+            oldest: self.oldest,
         });
     }
 
@@ -98,10 +111,10 @@ impl Sequence {
         self
     }
 
-    /// The frames shown, in order.
-    pub fn frames(&self) -> impl Iterator<Item = FrameIndex> + '_ {
+    /// The pictures shown, in order.
+    pub fn views(&self) -> impl Iterator<Item = View> + '_ {
         self.rows.iter().filter_map(|row| match row.input {
-            Input::Frame(frame, _) => Some(frame),
+            Input::View(view, _) => Some(view),
             Input::Text(_) => None,
         })
     }
@@ -125,8 +138,8 @@ pub struct Packed {
     pub starts: Vec<u32>,
     /// Mask tag, see [`Row::evidence`].
     pub evidence: Vec<u8>,
-    /// Mask tag, see [`Row::round`].
-    pub round: Vec<u8>,
+    /// Mask tag, see [`Row::oldest`].
+    pub oldest: Vec<u8>,
     /// Rows whose logits are wanted, ascending.
     pub target_rows: Vec<u32>,
     /// The token each of these rows is scored on.
@@ -134,10 +147,10 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// Packs sequences; `visual(pair, frame)` names the row of the visual embeddings for a frame.
+    /// Packs sequences; `visual(pair, view)` names the row of the visual embeddings for a picture.
     pub fn new<'a>(
         sequences: impl IntoIterator<Item = &'a Sequence>,
-        mut visual: impl FnMut(PairKey, FrameIndex) -> u32,
+        mut visual: impl FnMut(PairKey, View) -> u32,
     ) -> Self {
         let mut packed = Self {
             starts: vec![0],
@@ -148,17 +161,17 @@ impl Packed {
             for (position, row) in sequence.rows.iter().enumerate() {
                 match row.input {
                     Input::Text(id) => packed.tokens.push(id),
-                    Input::Frame(frame, name) => {
+                    Input::View(view, name) => {
                         packed.visual_names.push(name);
                         packed.visual_rows.push(packed.tokens.len() as u32);
-                        packed.visual_index.push(visual(sequence.pair, frame));
+                        packed.visual_index.push(visual(sequence.pair, view));
                         packed.tokens.push(0);
                     }
                 }
-                // One visual token a frame: its three rotary positions coincide, as for text.
+                // One visual token a picture: its three rotary positions coincide, as for text.
                 packed.positions.push([position as u32; 3]);
                 packed.evidence.push(row.evidence);
-                packed.round.push(row.round);
+                packed.oldest.push(row.oldest);
             }
             for target in &sequence.targets {
                 packed.target_rows.push(start + target.row);

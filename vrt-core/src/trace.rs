@@ -9,8 +9,8 @@
 //! <Answer>TA=1, VQ=1, MQ=0, OA=1</Answer>
 //! ```
 //!
-//! or, where more evidence is wanted, `<Recommend Answer>…, CF=2</Recommend Answer>` and one
-//! `<tool_call>{"name": …, "arguments": {…}}</tool_call>` in place of the answer.
+//! or, where more evidence is wanted, `<Recommend Answer>…, CF=2</Recommend Answer>` and one or
+//! more `<tool_call>{"name": …, "arguments": {…}}</tool_call>` in place of the answer.
 
 mod reader;
 mod writer;
@@ -21,7 +21,7 @@ use crate::pair::Judgment;
 pub use reader::{UnitError, read_unit};
 
 /// Version of the text format; part of every experiment's identity.
-pub const TRACE_VERSION: u32 = 1;
+pub const TRACE_VERSION: u32 = 2;
 
 /// Text inside a tag: trimmed, and free of the trace's own tags, so that it reads back as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -81,8 +81,8 @@ pub enum Action {
     Recommend {
         /// The recommended answer: the reward for chain-of-thought gain reads it.
         judgment: Judgment,
-        /// The visual operation.
-        call: Call,
+        /// The visual operations, at least one. The paper makes one a unit.
+        calls: Vec<Call>,
     },
 }
 

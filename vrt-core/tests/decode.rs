@@ -9,7 +9,7 @@ use vrt_core::model::decode::{Cache, DecodeError, Engine, Feed, NewRow};
 use vrt_core::model::sampling::{SampleError, sample};
 use vrt_core::model::weights::{DecoderConfig, DecoderWeights, ParameterError, WeightsError};
 use vrt_core::rng::{Purpose, stream};
-use vrt_core::window::MemoryWindow;
+use vrt_core::window::{MemoryWindow, visible};
 
 type Parameters = BTreeMap<String, Vec<f32>>;
 
@@ -105,7 +105,7 @@ fn turn(x: &[f64], c: &DecoderConfig, position: [u32; 3]) -> Vec<f64> {
 }
 
 /// Logits after every row.
-fn reference(p: &Parameters, rows: &[NewRow<'_>], window: MemoryWindow) -> Vec<Vec<f64>> {
+fn reference(p: &Parameters, rows: &[NewRow<'_>]) -> Vec<Vec<f64>> {
     let c = config();
     let embed = &p["model.embed_tokens.weight"];
     let mut x: Vec<Vec<f64>> = rows
@@ -142,7 +142,7 @@ fn reference(p: &Parameters, rows: &[NewRow<'_>], window: MemoryWindow) -> Vec<V
         let v: Vec<_> = x.iter().map(|x| project(x, "v")).collect();
         for i in 0..rows.len() {
             let seen: Vec<usize> = (0..=i)
-                .filter(|j| window.shows(rows[*j].evidence, rows[i].round))
+                .filter(|j| visible(rows[*j].evidence, rows[i].oldest))
                 .collect();
             let mut attended = vec![0.0; c.q_dim()];
             for head in 0..c.heads {
@@ -188,9 +188,9 @@ fn frames() -> Vec<f32> {
         .collect()
 }
 
-/// A prompt of text and frames, then `rounds` rounds: three outcome frames, then four text rows. Each
-/// inner list is what one call appends.
-fn episode(visual: &[f32], rounds: u8, salt: u32) -> Vec<Vec<NewRow<'_>>> {
+/// A prompt of text and frames, then `rounds` rounds, of which the newest `width` are visible: three outcome frames,
+/// then four text rows. Each inner list is what one call appends.
+fn episode(visual: &[f32], rounds: u8, width: u8, salt: u32) -> Vec<Vec<NewRow<'_>>> {
     let dim = config().dim;
     let mut position = 0;
     let mut next = |shown: bool, evidence: u8, round: u8| {
@@ -208,7 +208,7 @@ fn episode(visual: &[f32], rounds: u8, salt: u32) -> Vec<Vec<NewRow<'_>>> {
             },
             position: if shown { [at, at + 1, at + 2] } else { [at; 3] },
             evidence,
-            round,
+            oldest: MemoryWindow::new(width).oldest(&vec![3; usize::from(round)]),
         }
     };
     let prompt: Vec<_> = (0..7 + salt % 4).map(|i| next(i % 2 == 1, 0, 0)).collect();
@@ -220,16 +220,9 @@ fn episode(visual: &[f32], rounds: u8, salt: u32) -> Vec<Vec<NewRow<'_>>> {
     calls
 }
 
-fn run(
-    engine: &mut Engine,
-    cache: &mut Cache,
-    rows: &[NewRow<'_>],
-    window: MemoryWindow,
-) -> Vec<f32> {
+fn run(engine: &mut Engine, cache: &mut Cache, rows: &[NewRow<'_>]) -> Vec<f32> {
     let mut out = Vec::new();
-    engine
-        .forward(&mut [(cache, rows)], window, &mut out)
-        .unwrap();
+    engine.forward(&mut [(cache, rows)], &mut out).unwrap();
     out
 }
 
@@ -249,12 +242,11 @@ fn assert_near(found: &[f32], expected: &[f64]) {
 fn the_engine_computes_the_plain_forward_pass() {
     let (p, visual, mut engine) = (parameters(&config()), frames(), engine());
     for width in 0..3 {
-        let window = MemoryWindow { width };
-        let calls = episode(&visual, 4, 3);
-        let expected = reference(&p, &calls.concat(), window);
+        let calls = episode(&visual, 4, width, 3);
+        let expected = reference(&p, &calls.concat());
         let mut cache = engine.cache();
         for call in &calls {
-            let found = run(&mut engine, &mut cache, call, window);
+            let found = run(&mut engine, &mut cache, call);
             assert_near(&found, &expected[cache.len() - 1]);
         }
     }
@@ -263,13 +255,12 @@ fn the_engine_computes_the_plain_forward_pass() {
 #[test]
 fn one_call_or_many_give_the_same_bits() {
     let (visual, mut engine) = (frames(), engine());
-    let window = MemoryWindow { width: 1 };
-    let calls = episode(&visual, 3, 1);
+    let calls = episode(&visual, 3, 1, 1);
     let (mut one, mut many) = (engine.cache(), engine.cache());
-    let whole = run(&mut engine, &mut one, &calls.concat(), window);
+    let whole = run(&mut engine, &mut one, &calls.concat());
     let mut last = Vec::new();
     for call in &calls {
-        last = run(&mut engine, &mut many, call, window);
+        last = run(&mut engine, &mut many, call);
     }
     assert_eq!(whole, last);
 }
@@ -277,36 +268,31 @@ fn one_call_or_many_give_the_same_bits() {
 #[test]
 fn a_cloned_prefix_goes_on_by_itself() {
     let (visual, mut engine) = (frames(), engine());
-    let window = MemoryWindow::default();
-    let (a, b) = (episode(&visual, 1, 0), episode(&visual, 1, 4));
+    let (a, b) = (episode(&visual, 1, 1, 0), episode(&visual, 1, 1, 4));
     let mut prompt = engine.cache();
-    run(&mut engine, &mut prompt, &a[0], window);
+    run(&mut engine, &mut prompt, &a[0]);
     let mut copy = prompt.clone();
-    run(&mut engine, &mut copy, &b[1], window);
-    let after = run(&mut engine, &mut prompt, &a[1], window);
+    run(&mut engine, &mut copy, &b[1]);
+    let after = run(&mut engine, &mut prompt, &a[1]);
     let mut fresh = engine.cache();
-    assert_eq!(
-        after,
-        run(&mut engine, &mut fresh, &a[..2].concat(), window)
-    );
+    assert_eq!(after, run(&mut engine, &mut fresh, &a[..2].concat()));
 }
 
 #[test]
 fn eviction_changes_nothing_and_keeps_the_evidence_flat() {
     let (visual, mut engine) = (frames(), engine());
-    let window = MemoryWindow { width: 1 };
     let (mut kept, mut evicting) = (engine.cache(), engine.cache());
     let (mut text, mut evidence) = (0, Vec::new());
-    for call in &episode(&visual, 5, 2) {
+    for call in &episode(&visual, 5, 1, 2) {
         let fetched = call[0].evidence > 0;
         if fetched {
-            let dropped = evicting.evict(window, call[0].round);
-            assert_eq!(dropped, if call[0].round == 1 { 0 } else { 3 });
+            let dropped = evicting.evict(call[0].oldest);
+            assert_eq!(dropped, if call[0].evidence == 1 { 0 } else { 3 });
         } else {
             text += call.len();
         }
-        let expected = run(&mut engine, &mut kept, call, window);
-        let found = run(&mut engine, &mut evicting, call, window);
+        let expected = run(&mut engine, &mut kept, call);
+        let found = run(&mut engine, &mut evicting, call);
         let expected: Vec<f64> = expected.into_iter().map(f64::from).collect();
         assert_near(&found, &expected);
         if fetched {
@@ -322,15 +308,14 @@ fn eviction_changes_nothing_and_keeps_the_evidence_flat() {
 #[test]
 fn a_result_does_not_depend_on_the_batch() {
     let (visual, mut engine) = (frames(), engine());
-    let window = MemoryWindow { width: 2 };
     let episodes: Vec<_> = (0..17)
-        .map(|salt| episode(&visual, 1, salt).concat())
+        .map(|salt| episode(&visual, 1, 2, salt).concat())
         .collect();
     let alone: Vec<Vec<f32>> = episodes
         .iter()
         .map(|rows| {
             let mut cache = engine.cache();
-            run(&mut engine, &mut cache, rows, window)
+            run(&mut engine, &mut cache, rows)
         })
         .collect();
     for size in 1..=17 {
@@ -342,7 +327,7 @@ fn a_result_does_not_depend_on_the_batch() {
             .map(|(cache, rows)| (cache, &rows[..]))
             .collect();
         let mut out = Vec::new();
-        engine.forward(&mut items, window, &mut out).unwrap();
+        engine.forward(&mut items, &mut out).unwrap();
         for (found, expected) in out.chunks(config().vocab).zip(alone[..size].iter().rev()) {
             assert_eq!(found, expected, "in a batch of {size}");
         }
@@ -356,15 +341,13 @@ fn bad_rows_are_named_and_change_no_cache() {
         feed: Feed::Text(1),
         position: [0; 3],
         evidence: 0,
-        round: 0,
+        oldest: 1,
     };
     let short = [0.0; 3];
     let (mut a, mut b) = (engine.cache(), engine.cache());
     let mut fails = |rows: &[NewRow<'_>]| {
         let mut items = [(&mut a, &[good][..]), (&mut b, rows)];
-        let error = engine
-            .forward(&mut items, MemoryWindow::default(), &mut Vec::new())
-            .unwrap_err();
+        let error = engine.forward(&mut items, &mut Vec::new()).unwrap_err();
         assert!(a.is_empty() && b.is_empty());
         error
     };
@@ -401,7 +384,7 @@ fn bad_rows_are_named_and_change_no_cache() {
     });
     let mut items = [(&mut foreign, &[good][..])];
     assert_eq!(
-        engine.forward(&mut items, MemoryWindow::default(), &mut Vec::new()),
+        engine.forward(&mut items, &mut Vec::new()),
         Err(DecodeError::ForeignCache { item: 0 })
     );
 }
@@ -447,9 +430,9 @@ fn an_untied_head_is_used() {
         feed: Feed::Text(1),
         position: [0; 3],
         evidence: 0,
-        round: 0,
+        oldest: 1,
     };
-    let logits = run(&mut engine, &mut cache, &[row], MemoryWindow::default());
+    let logits = run(&mut engine, &mut cache, &[row]);
     assert_eq!(logits, [0.0; 53]);
 }
 

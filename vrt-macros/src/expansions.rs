@@ -20,7 +20,7 @@ fn visual_op() {
             #[arg(len = 1..=8, distinct)]
             target_frames: Vec<FrameIndex>,
         ) -> OpResult {
-            Ok(Outcome { frames: target_frames })
+            Ok(Outcome::of_frames(target_frames))
         }
     };
     insta::assert_snapshot!(pretty(crate::visual_op::expand(quote!(), function)));

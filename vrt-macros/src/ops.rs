@@ -123,6 +123,10 @@ fn emit(set: &Set, ops: &[(&Path, &Ident)]) -> TokenStream {
         let call = method(path, "run", &quote!(view, args));
         quote!(Self::#op(args) => #call)
     });
+    let costs = ops.iter().map(|(path, op)| {
+        let call = method(path, "cost", &quote!(args, view));
+        quote!(Self::#op(ref args) => #call)
+    });
     let renders = ops.iter().map(|(path, op)| {
         let call = method(path, "render", &quote!(args));
         quote!(Self::#op(ref args) => #call)
@@ -182,6 +186,13 @@ fn emit(set: &Set, ops: &[(&Path, &Ident)]) -> TokenStream {
 
             fn run(self, view: &mut ::vrt_core::op::Workspace<'_>) -> ::vrt_core::op::OpResult {
                 match self { #(#runs,)* }
+            }
+
+            fn cost(
+                &self,
+                view: &::vrt_core::op::Workspace<'_>,
+            ) -> ::core::option::Option<u32> {
+                match *self { #(#costs,)* }
             }
 
             fn render(&self) -> ::std::string::String {

@@ -2,9 +2,11 @@
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
+use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
+use syn::parse::{Parse, ParseStream};
 use syn::spanned::Spanned;
-use syn::{Expr, FnArg, GenericArgument, ItemFn, PatType, PathArguments, Type};
+use syn::{Expr, FnArg, GenericArgument, ItemFn, Pat, PatType, PathArguments, Token, Type};
 
 use crate::diagnostics::{Errors, meant};
 use crate::{docs, function, number};
@@ -17,6 +19,44 @@ struct Op {
     doc: String,
     /// The arguments in order.
     params: Vec<Param>,
+    /// The name by which the function calls its workspace.
+    view: Ident,
+    /// The most visual tokens that the outcome can cost, over the arguments and the workspace.
+    cost: Option<Expr>,
+}
+
+/// What `#[visual_op(…)]` says.
+struct Head {
+    cost: Expr,
+}
+
+impl Parse for Head {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let key: Ident = input.call(Ident::parse_any)?;
+        if key != "cost" {
+            let written = key.to_string();
+            return Err(syn::Error::new(
+                key.span(),
+                format!(
+                    "`{written}` says nothing about an operation; {}: the name, the text and the bounds come from the function",
+                    meant(&written, ["cost"])
+                ),
+            ));
+        }
+        if input.is_empty() {
+            return Err(syn::Error::new(
+                key.span(),
+                "`cost` has no value: write the most visual tokens that a call can bring, \
+                 `cost = view.limits.pictures(4)`",
+            ));
+        }
+        input.parse::<Token![=]>()?;
+        let cost = input.parse()?;
+        if !input.is_empty() {
+            return Err(input.error("an operation declares its cost and nothing else; remove this"));
+        }
+        Ok(Self { cost })
+    }
 }
 
 /// One argument of the call.
@@ -35,11 +75,19 @@ struct Param {
 #[derive(Default)]
 struct Bounds {
     /// Length of a list or a text.
-    len: Option<(u32, u32)>,
+    len: Option<(u32, Most)>,
     /// Bounds of a number.
     range: Option<(f64, f64)>,
     /// No value twice.
     distinct: bool,
+}
+
+/// The largest length of a list or a text.
+enum Most {
+    /// A number.
+    Fixed(u32),
+    /// What the workspace allows a call.
+    FramesACall,
 }
 
 /// What a type is, as far as its words tell.
@@ -70,13 +118,18 @@ pub fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
         }
     };
     let mut errors = Errors::default();
-    if !attr.is_empty() {
-        errors.on(
-            &attr,
-            "`#[visual_op]` takes nothing: the name, the text and the bounds come from the function",
-        );
-    }
-    let op = check(&function, &mut errors);
+    let cost = if attr.is_empty() {
+        None
+    } else {
+        match syn::parse2::<Head>(attr) {
+            Ok(head) => Some(head.cost),
+            Err(error) => {
+                errors.push(error);
+                None
+            }
+        }
+    };
+    let op = check(&function, cost, &mut errors);
     if errors.is_empty() {
         return emit(&op);
     }
@@ -93,7 +146,7 @@ fn first_span(item: &TokenStream) -> Span {
         .map_or_else(Span::call_site, |token| token.span())
 }
 
-fn check(function: &ItemFn, errors: &mut Errors) -> Op {
+fn check(function: &ItemFn, cost: Option<Expr>, errors: &mut Errors) -> Op {
     let name = &function.sig.ident;
     function::check_plain("a visual operation", function, errors);
     let doc = docs::text(&function.attrs).unwrap_or_else(|| {
@@ -110,8 +163,13 @@ fn check(function: &ItemFn, errors: &mut Errors) -> Op {
     function::check_result("a visual operation", "OpResult", why, function, errors);
 
     let mut inputs = function.sig.inputs.iter();
+    let mut view = format_ident!("view");
     match inputs.next() {
-        Some(FnArg::Typed(view)) if function::refers_to(&view.ty, "Workspace", true) => {}
+        Some(FnArg::Typed(first)) if function::refers_to(&first.ty, "Workspace", true) => {
+            if let Pat::Ident(name) = &*first.pat {
+                view = name.ident.clone();
+            }
+        }
         Some(FnArg::Typed(other)) => errors.on(
             &other.ty,
             "the first parameter is `view: &mut Workspace<'_>`: an operation works on the frames of \
@@ -139,6 +197,8 @@ fn check(function: &ItemFn, errors: &mut Errors) -> Op {
         item: function::stripped(function),
         doc,
         params,
+        view,
+        cost,
     }
 }
 
@@ -250,8 +310,25 @@ fn check_bounds(param: &PatType, errors: &mut Errors) -> Bounds {
     bounds
 }
 
-fn length(meta: &ParseNestedMeta<'_>, errors: &mut Errors) -> syn::Result<Option<(u32, u32)>> {
+fn length(meta: &ParseNestedMeta<'_>, errors: &mut Errors) -> syn::Result<Option<(u32, Most)>> {
     let expr: Expr = meta.value()?.parse()?;
+    if let Some((low, word)) = named_most(&expr) {
+        match number::literal(low) {
+            Err(error) => errors.push(error),
+            Ok(low) if low < 0.0 || low.fract() != 0.0 => {
+                errors.on(&expr, "a length is a whole number, at least 0");
+            }
+            Ok(_) if word != "frames_a_call" => errors.on(
+                word,
+                format!(
+                    "`{word}` is no length that the workspace knows; {}, or write a number",
+                    meant(&word.to_string(), ["frames_a_call"])
+                ),
+            ),
+            Ok(low) => return Ok(Some((low as u32, Most::FramesACall))),
+        }
+        return Ok(None);
+    }
     match number::range(&expr) {
         Err(error) => errors.push(error),
         Ok(range) if range.high < 1.0 || range.low < 0.0 || range.high > f64::from(u32::MAX) => {
@@ -260,9 +337,18 @@ fn length(meta: &ParseNestedMeta<'_>, errors: &mut Errors) -> syn::Result<Option
         Ok(range) if range.low.fract() != 0.0 || range.high.fract() != 0.0 => {
             errors.on(&expr, "a length is a whole number");
         }
-        Ok(range) => return Ok(Some((range.low as u32, range.high as u32))),
+        Ok(range) => return Ok(Some((range.low as u32, Most::Fixed(range.high as u32)))),
     }
     Ok(None)
+}
+
+/// `1..=frames_a_call`: a length whose upper end the workspace decides.
+fn named_most(expr: &Expr) -> Option<(&Expr, &Ident)> {
+    let (low, high) = number::ends(expr).ok()?;
+    match high {
+        Expr::Path(path) => Some((low, path.path.get_ident()?)),
+        _ => None,
+    }
 }
 
 fn range(
@@ -325,7 +411,13 @@ fn item_type(ty: &Type) -> Option<&Type> {
 }
 
 fn emit(op: &Op) -> TokenStream {
-    let Op { item, doc, params } = op;
+    let Op {
+        item,
+        doc,
+        params,
+        view,
+        cost,
+    } = op;
     let vis = &item.vis;
     let name = &item.sig.ident;
     let text = name.to_string();
@@ -353,6 +445,17 @@ fn emit(op: &Op) -> TokenStream {
         let call = quote_spanned!(ty.span()=> __vrt::param::<#ty>);
         quote!(const #constant: __vrt::Param<#ty> = #call(#key, #doc, #bounds);)
     });
+
+    let cost = match cost {
+        None => quote!(::core::option::Option::None),
+        Some(cost) => {
+            let cost = quote_spanned!(cost.span()=> { let cost: u32 = #cost; cost });
+            quote! {
+                #(let #fields = #consts.copy(&args.#fields);)*
+                ::core::option::Option::Some(#cost)
+            }
+        }
+    };
 
     quote! {
         #item
@@ -417,6 +520,13 @@ fn emit(op: &Op) -> TokenStream {
                     #name(view #(, args.#fields)*)
                 }
 
+                fn cost(
+                    args: &Self::Args,
+                    #view: &::vrt_core::op::Workspace<'_>,
+                ) -> ::core::option::Option<u32> {
+                    #cost
+                }
+
                 fn render(args: &Self::Args) -> ::std::string::String {
                     __vrt::render_call(#text, &[#(#consts.write(&args.#fields)),*])
                 }
@@ -431,7 +541,16 @@ fn emit(op: &Op) -> TokenStream {
 
 impl Bounds {
     fn tokens(&self) -> TokenStream {
-        let len = pair(self.len);
+        let len = match &self.len {
+            None => quote!(::core::option::Option::None),
+            Some((low, most)) => {
+                let most = match most {
+                    Most::Fixed(number) => quote!(::vrt_core::op::Most::Fixed(#number)),
+                    Most::FramesACall => quote!(::vrt_core::op::Most::FramesACall),
+                };
+                quote!(::core::option::Option::Some((#low, #most)))
+            }
+        };
         let range = pair(self.range);
         let distinct = self.distinct;
         quote!(::vrt_core::op::ArgBounds { len: #len, range: #range, distinct: #distinct })
@@ -489,6 +608,10 @@ fn fallback(item: &ItemFn) -> TokenStream {
             }
 
             fn run(_: &mut ::vrt_core::op::Workspace<'_>, _: ()) -> ::vrt_core::op::OpResult {
+                ::core::unreachable!()
+            }
+
+            fn cost(_: &(), _: &::vrt_core::op::Workspace<'_>) -> ::core::option::Option<u32> {
                 ::core::unreachable!()
             }
 

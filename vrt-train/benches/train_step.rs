@@ -20,7 +20,6 @@ use vrt_core::model::qwen::Qwen25Vl;
 use vrt_core::model::vision::VisionModel;
 use vrt_core::sequence::Packed;
 use vrt_core::shard;
-use vrt_core::window::MemoryWindow;
 use vrt_train::optim::{AdamW, AdamWConfig, Trained};
 
 /// Shards of a batch, as a learner cuts it.
@@ -59,10 +58,10 @@ fn measure<V, X>(
     let rows = model
         .visual_rows::<Fused>(&dev, &patches)
         .expect("the frames are whole");
-    let whole = support::dense_batch(1, &vec![length; count], targets);
+    let whole = support::dense_batch(1, &vec![length; count], targets, 1);
     let work = flops(&model, &whole);
     let shards: Vec<Packed> = (0..SHARDS)
-        .map(|shard| support::dense_batch(1 + shard as u64, &vec![length; count / SHARDS], targets))
+        .map(|shard| support::dense_batch(1 + shard as u64, &vec![length; count / SHARDS], targets, 1))
         .collect();
     let mut parameters = model.to_flat();
     let all = [Trained {
@@ -78,17 +77,9 @@ fn measure<V, X>(
             samples.measure(b, || {
                 let parts = shard::in_order(SHARDS, threads, |shard| {
                     let frames = Frames::Rows(&rows);
-                    let window = MemoryWindow::default();
                     let loss = |logps: &[f32], _: &[f32]| support::loss_of(logps);
                     model
-                        .loss_gradients::<Fused>(
-                            &Cpu::default(),
-                            &shards[shard],
-                            frames,
-                            window,
-                            1.0,
-                            loss,
-                        )
+                        .loss_gradients::<Fused>(&Cpu::default(), &shards[shard], frames, 1.0, loss)
                         .expect("the batch fits the model")
                         .grads
                 });

@@ -15,6 +15,7 @@ use dfdx::prelude::{Cpu, NoneTape};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use vrt_core::episode::Rules;
+use vrt_core::ledger::Ledger;
 use vrt_core::model::{Fused, Tiny};
 use vrt_core::objective::Objective;
 use vrt_core::op::OpSet;
@@ -22,7 +23,7 @@ use vrt_core::pair::{Dimension, PreferencePair};
 use vrt_core::policy::{FrameBank, PolicyError, Sampling, TinyError, TinyPolicy};
 use vrt_core::reward::{Group, Judged};
 use vrt_core::rng::{self, Purpose};
-use vrt_core::rollout::{Ledger, rollout};
+use vrt_core::rollout::rollout;
 use vrt_core::sequence::{Packed, Sequence};
 use vrt_core::shard;
 use vrt_core::tokenizer::Vocabulary;
@@ -185,13 +186,7 @@ pub fn step<O: OpSet, B: Objective>(
         let draw = ((wanted as f64 / share).ceil() as u64).min(most - seen.step.groups.sampled);
         let pairs: Vec<PreferencePair> = (*cursor..*cursor + draw).map(task.pairs).collect();
         *cursor += draw;
-        let policy = TinyPolicy::new(
-            &learner.model,
-            task.vocabulary,
-            bank,
-            task.rules.window,
-            sampling,
-        )?;
+        let policy = TinyPolicy::new(&learner.model, task.vocabulary, bank, sampling)?;
         let (rollouts, ledger) = rollout::<O, _>(
             &policy,
             &pairs,
@@ -273,24 +268,23 @@ fn refer<B: Objective>(
         |piece| -> Result<Vec<f32>, LearnError> {
             let mut frames = Vec::new();
             let sequences = dealt[piece].iter().map(|&lesson| &shared[lesson].sequence);
-            let packed = Packed::new(sequences, |pair, frame| {
-                frames.push((pair, frame));
+            let packed = Packed::new(sequences, |pair, view| {
+                frames.push((pair, view));
                 frames.len() as u32 - 1
             });
             let mut visual = Vec::new();
-            for (pair, frame) in frames {
+            for (pair, view) in frames {
                 let token = bank
-                    .get(pair, frame)
-                    .ok_or_else(|| LearnError::unseen(pair, frame))?;
+                    .get(pair, view)
+                    .ok_or_else(|| LearnError::unseen(pair, view))?;
                 visual.extend_from_slice(&token);
             }
             let dev = Cpu::default();
             let visual = task.reference.given_rows(&dev, &visual, NoneTape)?;
-            let window = task.rules.window;
             let temperature = task.config.temperature;
-            let scored =
-                task.reference
-                    .token_logps::<Fused, _>(&packed, visual, window, temperature)?;
+            let scored = task
+                .reference
+                .token_logps::<Fused, _>(&packed, visual, temperature)?;
             Ok(scored.logps.as_vec())
         },
     );
@@ -360,14 +354,7 @@ fn learn<B: Objective>(
                 )
             };
             let sight = Sight::Bank(bank);
-            let done = learner.step(
-                &sequences,
-                &sight,
-                task.rules.window,
-                config.temperature,
-                rate,
-                &loss,
-            )?;
+            let done = learner.step(&sequences, &sight, config.temperature, rate, &loss)?;
             seen.step.norm = seen.step.norm.max(done.norm);
             for sums in done.shards {
                 seen.sums += sums;

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 
 use dfdx::prelude::Cpu;
 use vrt_core::model::{Frames, Fused, ModelError, ParamSpec, Tiny};
-use vrt_core::pair::{FrameIndex, PairKey};
+use vrt_core::pair::PairKey;
 use vrt_core::policy::FrameBank;
 use vrt_core::sequence::{Packed, Sequence};
 use vrt_core::shard;
-use vrt_core::window::MemoryWindow;
+use vrt_core::view::View;
 
 use crate::optim::{AdamW, AdamWConfig, Trained};
 
@@ -94,31 +94,31 @@ pub enum LearnError {
     /// The batch or the parameters do not fit the model.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// A frame of a sequence cannot be shown again.
-    #[error("pair {}, frame {frame}: {why}", pair.0)]
+    /// A picture of a sequence cannot be shown again.
+    #[error("pair {}, picture {view}: {why}", pair.0)]
     Frame {
         /// The pair.
         pair: PairKey,
-        /// The frame.
-        frame: FrameIndex,
+        /// The picture.
+        view: View,
         /// What went wrong.
         why: String,
     },
 }
 
 impl LearnError {
-    /// A frame that is wanted for training but was never looked at.
-    pub fn unseen(pair: PairKey, frame: FrameIndex) -> Self {
+    /// A picture that is wanted for training but was never looked at.
+    pub fn unseen(pair: PairKey, view: View) -> Self {
         Self::Frame {
             pair,
-            frame,
+            view,
             why: "it was never looked at".to_owned(),
         }
     }
 }
 
-/// Makes the patches of a frame.
-pub type Patches<'a> = dyn Fn(PairKey, FrameIndex) -> Result<Vec<f32>, LearnError> + Sync + 'a;
+/// Makes the patches of a picture.
+pub type Patches<'a> = dyn Fn(PairKey, View) -> Result<Vec<f32>, LearnError> + Sync + 'a;
 
 impl Learner {
     /// A learner for these parameters.
@@ -183,7 +183,6 @@ impl Learner {
         &mut self,
         sequences: &[&Sequence],
         sight: &Sight<'_>,
-        window: MemoryWindow,
         temperature: f32,
         rate: f32,
         loss: &(dyn Fn(ShardTokens<'_>) -> (T, Vec<f32>) + Sync),
@@ -204,7 +203,6 @@ impl Learner {
                 sequences,
                 members,
                 sight,
-                window,
                 temperature,
                 loss,
             ))
@@ -253,31 +251,30 @@ fn run_shard<T>(
     sequences: &[&Sequence],
     members: &[usize],
     sight: &Sight<'_>,
-    window: MemoryWindow,
     temperature: f32,
     loss: &(dyn Fn(ShardTokens<'_>) -> (T, Vec<f32>) + Sync),
 ) -> Result<(Vec<f32>, T), LearnError> {
-    let mut places: HashMap<(PairKey, FrameIndex), u32> = HashMap::new();
-    let mut frames: Vec<(PairKey, FrameIndex)> = Vec::new();
+    let mut places: HashMap<(PairKey, View), u32> = HashMap::new();
+    let mut frames: Vec<(PairKey, View)> = Vec::new();
     let packed = Packed::new(
         members.iter().map(|&member| sequences[member]),
-        |pair, frame| {
-            *places.entry((pair, frame)).or_insert_with(|| {
-                frames.push((pair, frame));
+        |pair, view| {
+            *places.entry((pair, view)).or_insert_with(|| {
+                frames.push((pair, view));
                 frames.len() as u32 - 1
             })
         },
     );
     let mut pixels = Vec::new();
-    for &(pair, frame) in &frames {
+    for &(pair, view) in &frames {
         match sight {
             Sight::Bank(bank) => {
                 let token = bank
-                    .get(pair, frame)
-                    .ok_or_else(|| LearnError::unseen(pair, frame))?;
+                    .get(pair, view)
+                    .ok_or_else(|| LearnError::unseen(pair, view))?;
                 pixels.extend_from_slice(&token);
             }
-            Sight::Patches(patches) => pixels.extend(patches(pair, frame)?),
+            Sight::Patches(patches) => pixels.extend(patches(pair, view)?),
         }
     }
     let given = match sight {
@@ -290,14 +287,7 @@ fn run_shard<T>(
         value = Some(logged);
         (0.0, gradient)
     };
-    let part = model.loss_gradients::<Fused>(
-        &Cpu::default(),
-        &packed,
-        given,
-        window,
-        temperature,
-        head,
-    )?;
+    let part = model.loss_gradients::<Fused>(&Cpu::default(), &packed, given, temperature, head)?;
     let value = value.expect("the model asks for the loss once");
     Ok((part.grads, value))
 }

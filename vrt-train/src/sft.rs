@@ -7,7 +7,6 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use vrt_core::rng::{self, Purpose};
 use vrt_core::sequence::Sequence;
-use vrt_core::window::MemoryWindow;
 
 use crate::learner::{LearnError, Learner, ShardTokens, Sight};
 use crate::optim::Schedule;
@@ -63,7 +62,6 @@ pub fn step(
     learner: &mut Learner,
     batch: &[&Sequence],
     sight: &Sight<'_>,
-    window: MemoryWindow,
     rate: f32,
 ) -> Result<SftStep, LearnError> {
     let tokens: usize = batch.iter().map(|sequence| sequence.targets.len()).sum();
@@ -72,7 +70,7 @@ pub fn step(
         let sum: f64 = shard.logp.iter().map(|&logp| -f64::from(logp)).sum();
         (sum, vec![-each; shard.logp.len()])
     };
-    let done = learner.step(batch, sight, window, 1.0, rate, &nll)?;
+    let done = learner.step(batch, sight, 1.0, rate, &nll)?;
     let loss = done.shards.iter().sum::<f64>() / tokens.max(1) as f64;
     Ok(SftStep {
         loss,

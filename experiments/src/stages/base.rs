@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use vrt_core::model::ParamSpec;
-use vrt_core::pair::{FrameIndex, PairKey, PreferencePair};
+use vrt_core::pair::{PairKey, PreferencePair};
 use vrt_core::policy::FrameBank;
 use vrt_core::sequence::Sequence;
 use vrt_core::shard;
 use vrt_core::tokenizer::{Piece, Vocabulary};
-use vrt_core::window::MemoryWindow;
+use vrt_core::view::View;
 use vrt_train::learner::{LearnError, Learner, Scope, Sight};
 use vrt_train::optim::{AdamWConfig, Decay, Schedule};
 use vrt_train::sft;
@@ -104,11 +104,11 @@ impl Stage for Base {
             decay: Decay::Cosine,
         };
         let bank = FrameBank::default();
-        let patches = |pair: PairKey, frame: FrameIndex| -> Result<Vec<f32>, LearnError> {
-            let shown = |why: String| LearnError::Frame { pair, frame, why };
+        let patches = |pair: PairKey, view: View| -> Result<Vec<f32>, LearnError> {
+            let shown = |why: String| LearnError::Frame { pair, view, why };
             let pixels = world
                 .pair(pair)
-                .frame(frame)
+                .view(view)
                 .map_err(|error| shown(error.to_string()))?;
             Ok(vrt_core::model::patches::patchify(
                 &vrt_core::model::Tiny::CONFIG.vision,
@@ -131,10 +131,8 @@ impl Stage for Base {
             } else {
                 bank.clear();
                 shard::in_order(pairs.len(), threads, |i| {
-                    let wanted: Vec<_> = sequences[i]
-                        .frames()
-                        .map(|frame| (&pairs[i], frame))
-                        .collect();
+                    let wanted: Vec<_> =
+                        sequences[i].views().map(|view| (&pairs[i], view)).collect();
                     bank.look(&learner.model, &wanted).map(drop)
                 })
                 .into_iter()
@@ -144,8 +142,7 @@ impl Stage for Base {
             };
             let members: Vec<&Sequence> = sequences.iter().collect();
             let rate = schedule.at(step, total);
-            let done = sft::step(learner, &members, &sight, MemoryWindow::default(), rate)
-                .map_err(failed)?;
+            let done = sft::step(learner, &members, &sight, rate).map_err(failed)?;
             Ok(Done {
                 remark: format!("loss {:.3}", done.loss),
                 metrics: done,

@@ -7,6 +7,7 @@ use vrt_core::op::{
 use vrt_core::pair::{FrameIndex, PreferencePair};
 use vrt_core::policy::{Director, Plan};
 use vrt_core::tokenizer::Vocabulary;
+use vrt_core::view::View;
 
 use crate::language::Writer;
 use crate::world::World;
@@ -34,8 +35,8 @@ impl OpSet for RandomFrames {
     fn run(self, view: &mut Workspace<'_>) -> OpResult {
         let asked = self.0.run(view)?;
         // The frames asked for tell one call of an episode from the next.
-        let call = asked
-            .frames
+        let frames: Vec<FrameIndex> = asked.views.iter().map(|view| view.frame()).collect();
+        let call = frames
             .iter()
             .fold(0, |mix: u64, frame| mix * 193 + u64::from(frame.get()));
         let frames = random_like(
@@ -43,9 +44,13 @@ impl OpSet for RandomFrames {
             view.pair.key,
             call,
             view.pair.pool(),
-            &asked.frames,
+            &frames,
         );
-        Ok(Outcome { frames })
+        Ok(Outcome::of_frames(frames))
+    }
+
+    fn cost(&self, view: &Workspace<'_>) -> Option<u32> {
+        self.0.cost(view)
     }
 
     fn render(&self) -> String {
@@ -70,8 +75,9 @@ impl<'a> OracleChooser<'a> {
 }
 
 impl Director for OracleChooser<'_> {
-    fn plan(&self, pair: &PreferencePair, seen: &[FrameIndex], _: u32) -> Plan {
-        let call = oracle(&self.world.facts(pair.key), seen);
+    fn plan(&self, pair: &PreferencePair, seen: &[View], _: u32) -> Plan {
+        let seen: Vec<FrameIndex> = seen.iter().map(|view| view.frame()).collect();
+        let call = oracle(&self.world.facts(pair.key), &seen);
         // A call that the vocabulary cannot spell is impossible here: centres and offsets are in it.
         call.and_then(|call| self.writer.call(&call).ok())
             .map_or(Plan::Answer, Plan::Call)

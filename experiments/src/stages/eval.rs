@@ -140,8 +140,7 @@ impl Stage for Eval {
             cx.check()?;
             let bank = FrameBank::default();
             let mut judge =
-                TinyPolicy::new(&model, &vocabulary, &bank, self.params.window, sampling)
-                    .map_err(failed)?;
+                TinyPolicy::new(&model, &vocabulary, &bank, sampling).map_err(failed)?;
             if self.params.frames == Frames::Oracle {
                 judge = judge.directed(&oracle);
             }

@@ -11,7 +11,6 @@ use vrt_core::pair::PreferencePair;
 use vrt_core::policy::{FrameBank, Sampling, TinyPolicy};
 use vrt_core::rollout::rollout;
 use vrt_core::sequence::Sequence;
-use vrt_core::window::MemoryWindow;
 use vrt_train::learner::{Learner, Scope};
 use vrt_train::optim::AdamWConfig;
 use vrt_train::rejection::{Harvest, keep};
@@ -131,14 +130,8 @@ impl Rft {
             step: 0,
             max_tokens: super::MAX_TOKENS,
         };
-        let policy = TinyPolicy::new(
-            &learner.model,
-            &vocabulary,
-            &bank,
-            MemoryWindow::default(),
-            sampling,
-        )
-        .map_err(failed)?;
+        let policy =
+            TinyPolicy::new(&learner.model, &vocabulary, &bank, sampling).map_err(failed)?;
         let mut kept = Vec::new();
         let mut harvest = Harvest::default();
         cx.progress().start(u64::from(self.params.prompts), 0);

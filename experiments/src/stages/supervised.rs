@@ -5,7 +5,6 @@ use vrt_core::pair::PreferencePair;
 use vrt_core::policy::FrameBank;
 use vrt_core::sequence::Sequence;
 use vrt_core::shard;
-use vrt_core::window::MemoryWindow;
 use vrt_train::learner::{Learner, Scope, Sight};
 use vrt_train::optim::{AdamWConfig, Decay, Schedule};
 use vrt_train::sft::{self, SftConfig};
@@ -38,7 +37,7 @@ pub fn look(
 ) -> Result<(), StageError> {
     shard::in_order(traces.len(), threads, |i| {
         let (pair, sequence) = &traces[i];
-        let wanted: Vec<_> = sequence.frames().map(|frame| (pair, frame)).collect();
+        let wanted: Vec<_> = sequence.views().map(|view| (pair, view)).collect();
         bank.look(&learner.model, &wanted).map(drop)
     })
     .into_iter()
@@ -78,8 +77,7 @@ pub fn fine_tune(
         let batch: Vec<&Sequence> = members.into_iter().map(|i| &traces[i].1).collect();
         let rate = config.schedule.at(step, total);
         let sight = Sight::Bank(&bank);
-        let done =
-            sft::step(learner, &batch, &sight, MemoryWindow::default(), rate).map_err(failed)?;
+        let done = sft::step(learner, &batch, &sight, rate).map_err(failed)?;
         Ok(Done {
             remark: format!("loss {:.3}", done.loss),
             metrics: done,

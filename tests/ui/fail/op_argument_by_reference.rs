@@ -12,7 +12,7 @@ fn glance(
     stretches: Vec<Vec<FrameIndex>>,
 ) -> OpResult {
     let _ = what;
-    Ok(Outcome { frames: stretches.concat() })
+    Ok(Outcome::of_frames(stretches.concat()))
 }
 
 fn main() {}

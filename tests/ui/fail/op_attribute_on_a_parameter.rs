@@ -9,7 +9,7 @@ fn glance(
     #[args(range = 1..=4)]
     frame: FrameIndex,
 ) -> OpResult {
-    Ok(Outcome { frames: vec![frame] })
+    Ok(Outcome::of_frames(vec![frame]))
 }
 
 fn main() {}

@@ -27,7 +27,7 @@ fn glance(
     times: i64,
 ) -> OpResult {
     let _ = (reason, count, zoom, others, times);
-    Ok(Outcome { frames: [frames, vec![from]].concat() })
+    Ok(Outcome::of_frames([frames, vec![from]].concat()))
 }
 
 fn main() {}

@@ -8,7 +8,7 @@ pub struct Glance {
 }
 
 pub fn unused(_: &mut Workspace<'_>) -> OpResult {
-    Ok(Outcome { frames: vec![] })
+    Ok(Outcome::of_frames(vec![]))
 }
 
 fn main() {}

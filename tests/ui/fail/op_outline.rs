@@ -8,11 +8,11 @@ async fn glance<T>(
     /// The frame's number.
     (frame, _): (FrameIndex, T),
 ) -> Outcome {
-    Outcome { frames: vec![frame] }
+    Outcome::of_frames([frame])
 }
 
 pub fn unused(_: &mut Workspace<'_>, _: FrameIndex) -> OpResult {
-    Ok(Outcome { frames: vec![] })
+    Ok(Outcome::of_frames(vec![]))
 }
 
 fn main() {}

@@ -7,7 +7,7 @@ fn glance(
     /// The frame's number.
     frame: FrameIndex,
 ) -> OpResult {
-    Ok(Outcome { frames: vec![frame] })
+    Ok(Outcome::of_frames(vec![frame]))
 }
 
 vrt_core::ops! {

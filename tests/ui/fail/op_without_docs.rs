@@ -6,7 +6,7 @@ fn glance(
     _view: &mut Workspace<'_>,
     frame: FrameIndex,
 ) -> OpResult {
-    Ok(Outcome { frames: vec![frame] })
+    Ok(Outcome::of_frames(vec![frame]))
 }
 
 fn main() {}

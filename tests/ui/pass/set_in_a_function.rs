@@ -9,7 +9,7 @@ fn main() {
         /// The frame's number.
         frame: FrameIndex,
     ) -> OpResult {
-        Ok(Outcome { frames: vec![frame] })
+        Ok(Outcome::of_frames(vec![frame]))
     }
 
     vrt_core::ops! {

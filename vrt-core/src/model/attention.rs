@@ -5,7 +5,7 @@ use dfdx::prelude::*;
 use super::kernels;
 use super::params::{Init, weights};
 use crate::sequence::Packed;
-use crate::window::MemoryWindow;
+use crate::window::visible;
 
 /// Cosines and sines by which the halves of a head's dimensions are rotated, `rows × half` each.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,17 +76,14 @@ pub struct TextContext {
     pub starts: Vec<u32>,
     /// See [`Packed::evidence`].
     pub evidence: Vec<u8>,
-    /// See [`Packed::round`].
-    pub round: Vec<u8>,
-    /// Which evidence stays visible.
-    pub window: MemoryWindow,
+    /// See [`Packed::oldest`].
+    pub oldest: Vec<u8>,
 }
 
 impl TextContext {
     /// The context of a batch.
     pub fn new(
         batch: &Packed,
-        window: MemoryWindow,
         [heads, kv_heads]: [usize; 2],
         sections: [usize; 3],
         theta: f32,
@@ -97,14 +94,13 @@ impl TextContext {
             rotary: Rotary::multimodal(&batch.positions, sections, theta),
             starts: batch.starts.clone(),
             evidence: batch.evidence.clone(),
-            round: batch.round.clone(),
-            window,
+            oldest: batch.oldest.clone(),
         }
     }
 
     /// Whether row `query` sees row `key` of the same sequence: causal, and the evidence still shown.
     pub fn sees(&self, query: usize, key: usize) -> bool {
-        key <= query && self.window.shows(self.evidence[key], self.round[query])
+        key <= query && visible(self.evidence[key], self.oldest[query])
     }
 }
 

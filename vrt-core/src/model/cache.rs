@@ -4,7 +4,7 @@
 
 use super::kernels;
 use super::weights::DecoderConfig;
-use crate::window::MemoryWindow;
+use crate::window::visible;
 
 /// Positions in a block of keys.
 const BLOCK: usize = 8;
@@ -57,15 +57,15 @@ impl Cache {
             .sum()
     }
 
-    /// Drops the rows that no row of `round` or later can see; returns how many.
+    /// Drops the rows of outcomes before `oldest`; returns how many.
     ///
-    /// Rounds only grow and the window only closes, so nothing that is dropped could be asked for again.
-    pub fn evict(&mut self, window: MemoryWindow, round: u8) -> usize {
+    /// `oldest` never falls in a sequence, so nothing that is dropped could be asked for again.
+    pub fn evict(&mut self, oldest: u8) -> usize {
         let before = self.len();
         let (width, block) = (self.kv_heads * self.head_dim, self.kv_heads * self.head_dim);
         let mut kept = 0;
         for row in 0..before {
-            if !window.shows(self.evidence[row], round) {
+            if !visible(self.evidence[row], oldest) {
                 continue;
             }
             if kept < row {
@@ -117,12 +117,12 @@ impl Cache {
         layer.values.extend_from_slice(value);
     }
 
-    /// Fills `mask` for a query in `round` that stands at the end of the first `rows` rows: 0 where it
-    /// sees, −∞ where it does not, padded with −∞ to whole blocks.
-    pub(super) fn mask(&self, mask: &mut Vec<f32>, rows: usize, round: u8, window: MemoryWindow) {
+    /// Fills `mask` for a query that stands at the end of the first `rows` rows and sees outcomes from `oldest` on: 0
+    /// where it sees, −∞ where it does not, padded with −∞ to whole blocks.
+    pub(super) fn mask(&self, mask: &mut Vec<f32>, rows: usize, oldest: u8) {
         mask.clear();
         mask.extend(self.evidence[..rows].iter().map(|evidence| {
-            if window.shows(*evidence, round) {
+            if visible(*evidence, oldest) {
                 0.0
             } else {
                 f32::NEG_INFINITY

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use super::kernels::{self, Rotary};
 use super::panels::Start;
 use super::weights::DecoderWeights;
-use crate::window::MemoryWindow;
 
 pub use super::cache::Cache;
 
@@ -36,8 +35,8 @@ pub struct NewRow<'a> {
     pub position: [u32; 3],
     /// 0 for text and initial frames, `c` for a position of the c-th outcome.
     pub evidence: u8,
-    /// Outcomes that came before this position, its own included.
-    pub round: u8,
+    /// The oldest outcome that is visible from here.
+    pub oldest: u8,
 }
 
 /// A row that the engine cannot run. No cache was changed.
@@ -145,14 +144,13 @@ impl Engine {
     /// Appends each item's rows to its cache in one pass over the layers, and writes the logits after the
     /// LAST row of each item to `out[items, vocab]`. Items may differ in their number of rows.
     ///
-    /// A row sees the rows before it in its own sequence, and itself, as far as `window` shows them.
+    /// A row sees the rows before it in its own sequence, and itself, as far as its `oldest` lets it.
     ///
     /// # Errors
     /// [`DecodeError`] names the first row that cannot be run; then no cache was changed.
     pub fn forward(
         &mut self,
         items: &mut [(&mut Cache, &[NewRow<'_>])],
-        window: MemoryWindow,
         out: &mut Vec<f32>,
     ) -> Result<(), DecodeError> {
         self.check(items)?;
@@ -219,7 +217,7 @@ impl Engine {
                                 *x *= scale;
                             }
                         }
-                        cache.mask(&mut s.mask, before + i + 1, row.round, window);
+                        cache.mask(&mut s.mask, before + i + 1, row.oldest);
                         let attended = &mut s.attended[target * c.q_dim()..][..c.q_dim()];
                         cache.attend(l, attended, q, &s.mask, &mut s.scores);
                         s.x.copy_within(r * c.dim..(r + 1) * c.dim, target * c.dim);

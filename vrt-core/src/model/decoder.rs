@@ -7,7 +7,6 @@ use super::ops::{Gated, Ops, RMS_EPS, Scored};
 use super::params::{Init, Parameters, Visitor, VisitorMut, Zeros, weights};
 use super::weights::DecoderConfig;
 use crate::sequence::Packed;
-use crate::window::MemoryWindow;
 
 /// What the decoder's shapes do not say.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -165,7 +164,6 @@ impl<
         config: &TextConfig,
         batch: &Packed,
         visual: Tensor<(usize, Const<D>), f32, Dev, T>,
-        window: MemoryWindow,
         temperature: f32,
     ) -> Scored<Dev, T> {
         const {
@@ -182,7 +180,6 @@ impl<
         }
         let context = TextContext::new(
             batch,
-            window,
             [HEADS, KV_HEADS],
             config.mrope_section,
             config.rope_theta,
@@ -223,7 +220,6 @@ pub trait TextModel: Zeros<Cpu> {
         config: &TextConfig,
         batch: &Packed,
         visual: Tensor<(usize, Self::Width), f32, Cpu, T>,
-        window: MemoryWindow,
         temperature: f32,
     ) -> Scored<Cpu, T>;
 }
@@ -265,9 +261,8 @@ impl<
         config: &TextConfig,
         batch: &Packed,
         visual: Tensor<(usize, Self::Width), f32, Cpu, T>,
-        window: MemoryWindow,
         temperature: f32,
     ) -> Scored<Cpu, T> {
-        self.forward::<O, T>(config, batch, visual, window, temperature)
+        self.forward::<O, T>(config, batch, visual, temperature)
     }
 }

@@ -11,7 +11,6 @@ use super::params;
 use super::qwen::Qwen25Vl;
 use super::vision::VisionModel;
 use crate::sequence::Packed;
-use crate::window::MemoryWindow;
 
 /// Where a batch's visual embeddings come from.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +51,6 @@ impl<V: VisionModel<Width = X::Width>, X: TextModel> Qwen25Vl<V, X> {
         dev: &Cpu,
         batch: &Packed,
         frames: Frames<'_>,
-        window: MemoryWindow,
         temperature: f32,
         loss: impl FnOnce(&[f32], &[f32]) -> (f64, Vec<f32>),
     ) -> Result<Shard, ModelError> {
@@ -64,7 +62,7 @@ impl<V: VisionModel<Width = X::Width>, X: TextModel> Qwen25Vl<V, X> {
             }
             Frames::Rows(rows) => self.given_rows(dev, rows, tape)?,
         };
-        let scored = self.token_logps::<O, _>(batch, visual, window, temperature)?;
+        let scored = self.token_logps::<O, _>(batch, visual, temperature)?;
         let (loss, derivative) = loss(&scored.logps.as_vec(), &scored.entropy);
         self.shard(dev, scored.logps, loss, derivative)
     }

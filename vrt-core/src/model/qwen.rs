@@ -11,7 +11,6 @@ use super::vision::{PatchPlan, VisionConfig, VisionModel};
 use super::weights::{DecoderConfig, DecoderWeights, WeightsError};
 use crate::pair::Frame;
 use crate::sequence::Packed;
-use crate::window::MemoryWindow;
 
 /// What a model's shapes do not say.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -218,7 +217,6 @@ impl<V: VisionModel<Width = X::Width>, X: TextModel> Qwen25Vl<V, X> {
         &self,
         batch: &Packed,
         visual: Visual<X, T>,
-        window: MemoryWindow,
         temperature: f32,
     ) -> Result<Scored<Cpu, T>, ModelError> {
         check(batch, self.decoder_config().vocab, visual.shape().0)?;
@@ -227,7 +225,7 @@ impl<V: VisionModel<Width = X::Width>, X: TextModel> Qwen25Vl<V, X> {
         }
         Ok(self
             .text
-            .score::<O, T>(&self.config.text, batch, visual, window, temperature))
+            .score::<O, T>(&self.config.text, batch, visual, temperature))
     }
 }
 
@@ -237,10 +235,10 @@ fn check(batch: &Packed, vocab: usize, frames: usize) -> Result<(), ModelError> 
     if [
         batch.positions.len(),
         batch.evidence.len(),
-        batch.round.len(),
+        batch.oldest.len(),
     ] != [rows; 3]
     {
-        return refuse("positions, evidence and round do not have one entry a row");
+        return refuse("positions, evidence and oldest do not have one entry a row");
     }
     if batch.visual_rows.len() != batch.visual_index.len() {
         return refuse("visual_rows and visual_index differ in length");

@@ -7,11 +7,30 @@ use serde_json::{Value, json};
 use super::{ArgFault, ArgProblem, GrammarPart, Limits, Slot, canonical_json};
 use crate::pair::FrameIndex;
 
+/// The largest length of a list or a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Most {
+    /// A number that the operation declares.
+    Fixed(u32),
+    /// What the workspace allows a call: [`Limits::frames_a_call`].
+    FramesACall,
+}
+
+impl Most {
+    /// The number in a workspace with these limits.
+    pub fn within(self, limits: &Limits) -> u32 {
+        match self {
+            Self::Fixed(number) => number,
+            Self::FramesACall => limits.frames_a_call,
+        }
+    }
+}
+
 /// What `#[arg(…)]` says of an argument.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ArgBounds {
     /// Smallest and largest length of a list or a text.
-    pub len: Option<(u32, u32)>,
+    pub len: Option<(u32, Most)>,
     /// Smallest and largest value of a number, or of the numbers of a list.
     pub range: Option<(f64, f64)>,
     /// Whether a list may hold a value only once.
@@ -28,8 +47,13 @@ impl ArgBounds {
         }
     }
 
-    fn lens(self) -> (u32, u32) {
-        self.len.unwrap_or((0, u32::MAX))
+    fn lens(self) -> (u32, Most) {
+        self.len.unwrap_or((0, Most::Fixed(u32::MAX)))
+    }
+
+    fn lens_within(self, limits: &Limits) -> (u32, u32) {
+        let (min, max) = self.lens();
+        (min, max.within(limits))
     }
 
     fn range_or(self, low: f64, high: f64) -> (f64, f64) {
@@ -131,7 +155,7 @@ impl OpArg for FrameIndex {
     }
 
     fn slot(_: &ArgBounds) -> Slot {
-        Slot::Frames { min: 1, max: 1 }
+        Slot::Frame
     }
 }
 
@@ -267,10 +291,9 @@ fn check_len(
     found: usize,
     unit: &'static str,
     path: &str,
-    bounds: &ArgBounds,
+    (min, max): (u32, u32),
     problems: &mut Vec<ArgProblem>,
 ) {
-    let (min, max) = bounds.lens();
     if found < min as usize || found > max as usize {
         let fault = ArgFault::Length {
             found,
@@ -283,8 +306,8 @@ fn check_len(
 }
 
 impl OpArg for String {
-    fn schema(bounds: &ArgBounds, _: &Limits) -> Value {
-        let (min, max) = bounds.lens();
+    fn schema(bounds: &ArgBounds, limits: &Limits) -> Value {
+        let (min, max) = bounds.lens_within(limits);
         json!({"type": "string", "minLength": min, "maxLength": max})
     }
 
@@ -292,7 +315,7 @@ impl OpArg for String {
         value: &Value,
         path: &str,
         bounds: &ArgBounds,
-        _: &Limits,
+        limits: &Limits,
         problems: &mut Vec<ArgProblem>,
     ) -> Option<Self> {
         let Some(text) = value.as_str() else {
@@ -300,7 +323,8 @@ impl OpArg for String {
             return None;
         };
         let before = problems.len();
-        check_len(text.chars().count(), "characters", path, bounds, problems);
+        let lens = bounds.lens_within(limits);
+        check_len(text.chars().count(), "characters", path, lens, problems);
         (problems.len() == before).then(|| text.to_owned())
     }
 
@@ -316,7 +340,7 @@ impl OpArg for String {
 
 impl<T: OpArg> OpArg for Vec<T> {
     fn schema(bounds: &ArgBounds, limits: &Limits) -> Value {
-        let (min, max) = bounds.lens();
+        let (min, max) = bounds.lens_within(limits);
         let mut schema = json!({
             "type": "array",
             "items": T::schema(&bounds.of_item(), limits),
@@ -341,10 +365,11 @@ impl<T: OpArg> OpArg for Vec<T> {
             return None;
         };
         let before = problems.len();
-        check_len(items.len(), "values", path, bounds, problems);
+        let lens = bounds.lens_within(limits);
+        check_len(items.len(), "values", path, lens, problems);
         let mut read: Vec<T> = Vec::new();
         // What is beyond the largest length is one fault, not one a value.
-        for (i, item) in items.iter().enumerate().take(bounds.lens().1 as usize) {
+        for (i, item) in items.iter().enumerate().take(lens.1 as usize) {
             let at = format!("{path}[{i}]");
             if bounds.distinct
                 && let Some(first) = items[..i].iter().position(|earlier| earlier == item)
@@ -367,7 +392,7 @@ impl<T: OpArg> OpArg for Vec<T> {
     fn slot(bounds: &ArgBounds) -> Slot {
         let (min, max) = bounds.lens();
         match T::slot(&bounds.of_item()) {
-            Slot::Frames { .. } => Slot::Frames { min, max },
+            Slot::Frame => Slot::Frames { min, max },
             of => Slot::List {
                 of: Box::new(of),
                 min,

@@ -190,6 +190,30 @@ pub enum OpError {
         /// What to do instead.
         cure: String,
     },
+    /// The outcome would cost more visual tokens than the memory window shows.
+    #[error(
+        "{tool} was not run: it would cost {cost} visual tokens, but the memory holds {budget}; ask for less"
+    )]
+    OverBudget {
+        /// The tool.
+        tool: &'static str,
+        /// What the outcome costs.
+        cost: u32,
+        /// What the window shows.
+        budget: u32,
+    },
+    /// The operation brought more than it had declared: a fault of the operation, not of the call.
+    #[error(
+        "{tool} failed: it brought {cost} visual tokens, but declares {declared}; use another tool"
+    )]
+    CostsMore {
+        /// The tool.
+        tool: &'static str,
+        /// What its outcome costs.
+        cost: u32,
+        /// What it declares for these arguments.
+        declared: u32,
+    },
     /// A video could not produce a frame.
     #[error("a frame could not be fetched: {0}; ask for another frame")]
     Video(#[from] VideoError),

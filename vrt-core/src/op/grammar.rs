@@ -2,16 +2,20 @@
 //!
 //! The tiny tokenizer makes one piece of each fixed part and knows how to write each kind of slot.
 
+use super::Most;
+
 /// What a slot holds and how it is written.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Slot {
+    /// One frame number.
+    Frame,
     /// Between `min` and `max` frame numbers, joined by `, `.
     Frames {
         /// Smallest number of frames.
         min: u32,
         /// Largest number of frames.
-        max: u32,
+        max: Most,
     },
     /// A whole number.
     Integer {
@@ -32,7 +36,7 @@ pub enum Slot {
     /// A quoted and escaped JSON string.
     Text {
         /// Largest number of characters.
-        max: u32,
+        max: Most,
     },
     /// Between `min` and `max` values of one kind, joined by `, `.
     List {
@@ -41,7 +45,7 @@ pub enum Slot {
         /// Smallest number of values.
         min: u32,
         /// Largest number of values.
-        max: u32,
+        max: Most,
     },
 }
 

@@ -34,13 +34,38 @@ pub trait OpSet: Sized + Clone + std::fmt::Debug + PartialEq + Send + Sync {
     /// The canonical text of a call, from `<tool_call>` to `</tool_call>`.
     fn render(&self) -> String;
 
-    /// Reads a call and carries it out.
+    /// The most visual tokens that the call's outcome can cost, if its operation declares it.
+    fn cost(&self, view: &Workspace<'_>) -> Option<u32>;
+
+    /// The name of the set that equals a written one.
+    fn named(name: &str) -> Option<&'static str> {
+        Self::NAMES.iter().copied().find(|known| *known == name)
+    }
+
+    /// Reads a call and carries it out within the budget: a declared cost is checked before any work is done.
     ///
     /// # Errors
-    /// As [`OpSet::parse`] and [`OpSet::run`].
+    /// As [`OpSet::parse`] and [`OpSet::run`]; [`OpError::OverBudget`], [`OpError::CostsMore`].
     fn call(name: &str, arguments: &Value, view: &mut Workspace<'_>) -> OpResult {
         let limits = view.limits;
-        Self::parse(name, arguments, &limits)?.run(view)
+        let call = Self::parse(name, arguments, &limits)?;
+        let tool = Self::named(name).unwrap_or_default();
+        let afford = |cost: u32| match limits.budget {
+            Some(budget) if cost > budget => Err(OpError::OverBudget { tool, cost, budget }),
+            _ => Ok(()),
+        };
+        let declared = call.cost(view);
+        declared.map_or(Ok(()), afford)?;
+        let outcome = call.run(view)?;
+        let cost = outcome.cost(limits.frame_tokens);
+        match declared {
+            Some(declared) if cost > declared => Err(OpError::CostsMore {
+                tool,
+                cost,
+                declared,
+            }),
+            _ => afford(cost).map(|()| outcome),
+        }
     }
 
     /// The error for a name that is not in the set.

@@ -47,6 +47,9 @@ pub trait VisualOp {
     /// Whatever the operation itself refuses; see [`super::OpError`].
     fn run(view: &mut Workspace<'_>, args: Self::Args) -> OpResult;
 
+    /// The most visual tokens that the outcome can cost, if the operation declares it.
+    fn cost(args: &Self::Args, view: &Workspace<'_>) -> Option<u32>;
+
     /// The canonical text of a call, from `<tool_call>` to `</tool_call>`.
     fn render(args: &Self::Args) -> String;
 

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::{
-    GrammarPart, Limits, OpError, OpResult, OpSet, Outcome, PaperOps, Slot, VisualOp, Workspace,
-    select_frames,
+    GrammarPart, Limits, Most, OpError, OpResult, OpSet, Outcome, PaperOps, Slot, VisualOp,
+    Workspace, select_frames,
 };
 use crate::pair::{
     Frame, FrameIndex, FrameOffset, PairKey, Pool, PreferencePair, Video, VideoError,
@@ -63,17 +63,10 @@ fn a_call_makes_its_frames_visible_in_the_order_asked() {
         &json!({"target_frames": [76, 12, 128]}),
         &mut view,
     );
-    assert_eq!(
-        outcome,
-        Ok(Outcome {
-            frames: frames(&[76, 12, 128])
-        })
-    );
+    assert_eq!(outcome, Ok(Outcome::of_frames(frames(&[76, 12, 128]))));
     assert_eq!(
         select_frames(&mut view, frames(&[3])),
-        Ok(Outcome {
-            frames: frames(&[3])
-        }),
+        Ok(Outcome::of_frames(frames(&[3]))),
         "the function stays callable"
     );
     assert!(matches!(
@@ -162,7 +155,10 @@ fn the_grammar_is_two_fixed_parts_around_the_frames() {
                 "<tool_call>{\"name\": \"select_frames\", \"arguments\": {\"target_frames\": ["
                     .to_owned()
             ),
-            GrammarPart::Slot(Slot::Frames { min: 1, max: 8 }),
+            GrammarPart::Slot(Slot::Frames {
+                min: 1,
+                max: Most::FramesACall
+            }),
             GrammarPart::Fixed("]}}</tool_call>".to_owned()),
         ]
     );
@@ -201,7 +197,7 @@ fn every_kind(
     reason: String,
 ) -> OpResult {
     let _ = (count, steps, zoom, colour, reason);
-    Ok(Outcome { frames: vec![from] })
+    Ok(Outcome::of_frames(vec![from]))
 }
 
 // An alias has the bounds of the type it stands for.

@@ -1,4 +1,4 @@
-//! In: frames of pairs. Out: their visual tokens, each frame encoded once.
+//! In: pictures of pairs. Out: their visual tokens, each picture encoded once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dfdx::prelude::Cpu;
 
 use crate::model::{Fused, ModelError, Tiny};
-use crate::pair::{FrameIndex, PairKey, PreferencePair, VideoError};
+use crate::pair::{PairKey, PreferencePair, VideoError};
+use crate::view::View;
 
 type Token = Arc<[f32]>;
 
@@ -24,54 +25,54 @@ pub enum LookError {
     Tower(#[from] ModelError),
 }
 
-/// The visual tokens of every frame that was looked at, for one state of the tower.
+/// The visual tokens of every picture that was looked at, for one state of the tower.
 #[derive(Default)]
 pub struct FrameBank {
-    tokens: Mutex<HashMap<(PairKey, FrameIndex), Token>>,
+    tokens: Mutex<HashMap<(PairKey, View), Token>>,
 }
 
 impl FrameBank {
-    /// The visual tokens of these frames, in order; what is not there yet is rendered and encoded.
+    /// The visual tokens of these pictures, in order; what is not there yet is rendered and encoded.
     ///
     /// # Errors
-    /// [`LookError`] for the first frame that cannot be produced or read.
+    /// [`LookError`] for the first picture that cannot be produced or read.
     pub fn look(
         &self,
         tower: &Tiny,
-        wanted: &[(&PreferencePair, FrameIndex)],
+        wanted: &[(&PreferencePair, View)],
     ) -> Result<Vec<Token>, LookError> {
-        let mut missing: Vec<(&PreferencePair, FrameIndex)> = {
+        let mut missing: Vec<(&PreferencePair, View)> = {
             let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
             wanted
                 .iter()
                 .copied()
-                .filter(|(pair, frame)| !tokens.contains_key(&(pair.key, *frame)))
+                .filter(|(pair, view)| !tokens.contains_key(&(pair.key, *view)))
                 .collect()
         };
-        missing.sort_by_key(|(pair, frame)| (pair.key, *frame));
-        missing.dedup_by_key(|(pair, frame)| (pair.key, *frame));
+        missing.sort_by_key(|(pair, view)| (pair.key, *view));
+        missing.dedup_by_key(|(pair, view)| (pair.key, *view));
         for batch in missing.chunks(FRAMES_A_BATCH) {
             let mut patches = Vec::new();
-            for (pair, frame) in batch {
-                patches.extend(tower.patchify(&pair.frame(*frame)?)?);
+            for (pair, view) in batch {
+                patches.extend(tower.patchify(&pair.view(*view)?)?);
             }
             let encoded = tower.visual_rows::<Fused>(&Cpu::default(), &patches)?;
             let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-            for ((pair, frame), token) in batch.iter().zip(encoded.chunks_exact(Tiny::WIDTH)) {
-                tokens.insert((pair.key, *frame), token.into());
+            for ((pair, view), token) in batch.iter().zip(encoded.chunks_exact(Tiny::WIDTH)) {
+                tokens.insert((pair.key, *view), token.into());
             }
         }
         let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(wanted
             .iter()
-            .map(|(pair, frame)| tokens[&(pair.key, *frame)].clone())
+            .map(|(pair, view)| tokens[&(pair.key, *view)].clone())
             .collect())
     }
 
     /// A visual token that was looked at before.
-    pub fn get(&self, pair: PairKey, frame: FrameIndex) -> Option<Token> {
+    pub fn get(&self, pair: PairKey, view: View) -> Option<Token> {
         let tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.get(&(pair, frame)).cloned()
+        tokens.get(&(pair, view)).cloned()
     }
 
     /// Forgets everything: for the next step's pairs.

@@ -1,7 +1,6 @@
 //! In: recorded replies. Out: the same replies, in order: an episode plays back.
 
-use super::{Opening, Policy, PolicyError, Reply, Turn};
-use crate::op::Outcome;
+use super::{Opening, Policy, PolicyError, Reply, Shown, Turn};
 use crate::pair::PairKey;
 use crate::sequence::Sequence;
 
@@ -65,7 +64,7 @@ impl Policy for Replay {
             .collect()
     }
 
-    fn observe(&self, shown: &mut [(&mut Playback, &Outcome)]) -> Vec<Result<(), PolicyError>> {
+    fn observe(&self, shown: &mut [Shown<'_, Playback>]) -> Vec<Result<(), PolicyError>> {
         shown.iter().map(|_| Ok(())).collect()
     }
 

@@ -6,19 +6,18 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{FrameBank, Opening, Policy, PolicyError, Reply, Turn};
+use super::{FrameBank, Observation, Opening, Policy, PolicyError, Reply, Shown, Turn};
 use rand::RngExt;
 
 use crate::model::Tiny;
 use crate::model::decode::{Cache, Engine, Feed, NewRow};
 use crate::model::sampling;
 use crate::model::weights::{DecoderWeights, WeightsError};
-use crate::op::Outcome;
 use crate::pair::{FrameIndex, PreferencePair};
 use crate::rng::{self, Purpose};
 use crate::sequence::{Input, Sequence};
 use crate::tokenizer::{Piece, Vocabulary, VocabularyError};
-use crate::window::MemoryWindow;
+use crate::view::View;
 
 /// How tokens are drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,8 +45,8 @@ pub enum Plan {
 
 /// Takes the choice of evidence out of the policy's hands: the oracle chooser of the gate.
 pub trait Director: Sync {
-    /// What the next unit must do, given the frames seen so far.
-    fn plan(&self, pair: &PreferencePair, seen: &[FrameIndex], calls: u32) -> Plan;
+    /// What the next unit must do, given the pictures seen so far.
+    fn plan(&self, pair: &PreferencePair, seen: &[View], calls: u32) -> Plan;
 }
 
 /// The typed model as a policy.
@@ -56,7 +55,6 @@ pub struct TinyPolicy<'a> {
     vocabulary: &'a Vocabulary,
     bank: &'a FrameBank,
     weights: Arc<DecoderWeights>,
-    window: MemoryWindow,
     sampling: Sampling,
     director: Option<&'a dyn Director>,
     engines: Mutex<Vec<Engine>>,
@@ -72,6 +70,9 @@ pub enum TinyError {
     /// The model cannot decode.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// A picture was not looked at.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
 }
 
 /// The ids the decoding loop looks for.
@@ -87,7 +88,7 @@ struct Pending {
     feed: Fed,
     position: u32,
     evidence: u8,
-    round: u8,
+    oldest: u8,
 }
 
 enum Fed {
@@ -120,7 +121,7 @@ pub fn query_rows(
         sequence.give(word);
     }
     for &frame in initial {
-        sequence.show(vocabulary.frame(pair.pool(), frame)?, frame, 0);
+        sequence.show(vocabulary.frame(pair.pool(), frame)?, frame);
     }
     Ok(sequence)
 }
@@ -134,7 +135,6 @@ impl<'a> TinyPolicy<'a> {
         model: &'a Tiny,
         vocabulary: &'a Vocabulary,
         bank: &'a FrameBank,
-        window: MemoryWindow,
         sampling: Sampling,
     ) -> Result<Self, TinyError> {
         let openings = vocabulary
@@ -152,7 +152,6 @@ impl<'a> TinyPolicy<'a> {
             vocabulary,
             bank,
             weights: Arc::new(model.decoder_weights()?),
-            window,
             sampling,
             director: None,
             engines: Mutex::default(),
@@ -193,10 +192,10 @@ impl<'a> TinyPolicy<'a> {
             .map(|(i, row)| {
                 let feed = match row.input {
                     Input::Text(token) => Fed::Text(token),
-                    Input::Frame(frame, name) => {
-                        let token = self.bank.get(pair.key, frame).ok_or_else(|| PolicyError {
+                    Input::View(view, name) => {
+                        let token = self.bank.get(pair.key, view).ok_or_else(|| PolicyError {
                             pair: pair.key,
-                            reason: format!("frame {frame} was never looked at"),
+                            reason: format!("picture {view} was never looked at"),
                         })?;
                         Fed::Frame(name, token)
                     }
@@ -206,7 +205,7 @@ impl<'a> TinyPolicy<'a> {
                     feed,
                     position,
                     evidence: row.evidence,
-                    round: row.round,
+                    oldest: row.oldest,
                 })
             })
             .collect()
@@ -236,7 +235,7 @@ impl TinyState {
             feed: Fed::Text(token),
             position,
             evidence: 0,
-            round: self.calls,
+            oldest: self.sequence.oldest(),
         });
     }
 
@@ -252,7 +251,7 @@ impl Policy for TinyPolicy<'_> {
     fn open(&self, openings: &[Opening<'_>]) -> Result<Vec<TinyState>, PolicyError> {
         let wanted: Vec<_> = openings
             .iter()
-            .flat_map(|one| one.initial.iter().map(|&frame| (one.pair, frame)))
+            .flat_map(|one| one.initial.iter().map(|&frame| (one.pair, frame.into())))
             .collect();
         let failed = |pair: &PreferencePair, reason: String| PolicyError {
             pair: pair.key,
@@ -287,7 +286,7 @@ impl Policy for TinyPolicy<'_> {
             .collect();
         if let Some(first) = openings.first() {
             engine
-                .forward(&mut items, self.window, &mut Vec::new())
+                .forward(&mut items, &mut Vec::new())
                 .map_err(|error| failed(first.pair, error.to_string()))?;
         }
         drop(items);
@@ -319,7 +318,7 @@ impl Policy for TinyPolicy<'_> {
                     (false, _) => Plan::Answer,
                     (true, None) => Plan::Free,
                     (true, Some(director)) => {
-                        let seen: Vec<FrameIndex> = turn.state.sequence.frames().collect();
+                        let seen: Vec<View> = turn.state.sequence.views().collect();
                         director.plan(&turn.state.pair, &seen, u32::from(turn.state.calls))
                     }
                 };
@@ -359,7 +358,7 @@ impl Policy for TinyPolicy<'_> {
                 .zip(&rows)
                 .map(|(cache, rows)| (cache, rows.as_slice()))
                 .collect();
-            let ran = engine.forward(&mut items, self.window, &mut logits);
+            let ran = engine.forward(&mut items, &mut logits);
             drop(items);
             if let Err(error) = ran {
                 for i in live {
@@ -382,34 +381,24 @@ impl Policy for TinyPolicy<'_> {
             .collect()
     }
 
-    fn observe(&self, shown: &mut [(&mut TinyState, &Outcome)]) -> Vec<Result<(), PolicyError>> {
-        let wanted: Vec<(&PreferencePair, FrameIndex)> = shown
-            .iter()
-            .flat_map(|(state, outcome)| outcome.frames.iter().map(|&frame| (&state.pair, frame)))
-            .collect();
+    fn observe(&self, shown: &mut [Shown<'_, TinyState>]) -> Vec<Result<(), PolicyError>> {
+        let mut wanted: Vec<(&PreferencePair, View)> = Vec::new();
+        for one in shown.iter() {
+            if let Observation::Outcome { outcome, .. } = one.observation {
+                wanted.extend(outcome.views.iter().map(|&view| (&one.state.pair, view)));
+            }
+        }
         let looked = self.bank.look(self.tower, &wanted);
         shown
             .iter_mut()
-            .map(|(state, outcome)| {
-                let failed = |reason: String| PolicyError {
-                    pair: state.pair.key,
-                    reason,
-                };
+            .map(|one| {
+                let pair = one.state.pair.key;
+                let failed = |reason: String| PolicyError { pair, reason };
                 if let Err(error) = &looked {
                     return Err(failed(error.to_string()));
                 }
-                let from = state.sequence.rows.len();
-                let round = state.calls + 1;
-                for &frame in &outcome.frames {
-                    let name = self
-                        .vocabulary
-                        .frame(state.pair.pool(), frame)
-                        .map_err(|error| failed(error.to_string()))?;
-                    state.sequence.show(name, frame, round);
-                }
-                let rows = self.pending(&state.pair, &state.sequence, from)?;
-                state.calls = round;
-                state.pending.extend(rows);
+                self.append(one.state, one.observation)
+                    .map_err(|error| failed(error.to_string()))?;
                 Ok(())
             })
             .collect()
@@ -430,12 +419,34 @@ impl Pending {
             feed,
             position: [self.position; 3],
             evidence: self.evidence,
-            round: self.round,
+            oldest: self.oldest,
         }
     }
 }
 
 impl TinyPolicy<'_> {
+    /// Writes into an episode what came of its last unit.
+    fn append(&self, state: &mut TinyState, observation: Observation<'_>) -> Result<(), TinyError> {
+        let from = state.sequence.rows.len();
+        match observation {
+            Observation::Outcome { outcome, oldest } => {
+                state.sequence.outcome(oldest);
+                for &view in &outcome.views {
+                    let name = self.vocabulary.frame(state.pair.pool(), view.frame())?;
+                    state.sequence.show(name, view);
+                }
+                state.calls += 1;
+            }
+            Observation::Fault(fault) => {
+                let piece = self.vocabulary.id(&Piece::Fault(fault.row()))?;
+                state.sequence.give(piece);
+            }
+        }
+        let rows = self.pending(&state.pair, &state.sequence, from)?;
+        state.pending.extend(rows);
+        Ok(())
+    }
+
     /// Draws one token and takes it, or what the plan puts in its place.
     fn continue_unit(&self, state: &mut TinyState, unit: &mut Writing, logits: &mut [f32]) {
         let drawn =

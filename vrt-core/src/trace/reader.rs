@@ -185,6 +185,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether the next tag opens this block.
+    fn opens(&self, tag: Tag) -> bool {
+        next_tag(self.text, self.at).is_some_and(|found| !found.closing && found.tag == tag)
+    }
+
     /// The text up to the closing tag, with the place where it begins.
     fn body(&mut self, tag: Tag) -> Result<(&'a str, usize), UnitError> {
         let start = self.at;
@@ -238,10 +243,13 @@ pub fn read_unit(text: &str) -> Result<Unit, UnitError> {
     let (body, at) = reader.body(tag)?;
     let judgment = read_judgment(body, at)?;
     let action = if tag == Tag::Recommend {
-        reader.open(&[Tag::ToolCall], "<tool_call>")?;
-        let (body, at) = reader.body(Tag::ToolCall)?;
-        let call = read_call(body, at)?;
-        Action::Recommend { judgment, call }
+        let mut calls = Vec::new();
+        while calls.is_empty() || reader.opens(Tag::ToolCall) {
+            reader.open(&[Tag::ToolCall], "<tool_call>")?;
+            let (body, at) = reader.body(Tag::ToolCall)?;
+            calls.push(read_call(body, at)?);
+        }
+        Action::Recommend { judgment, calls }
     } else {
         Action::Answer(judgment)
     };

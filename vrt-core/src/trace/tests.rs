@@ -8,12 +8,18 @@ const WORKED: &str = "<Snapshot>fingers of the left hand are blurred</Snapshot>\
 #[test]
 fn the_papers_worked_unit_reads() {
     let unit = read_unit(WORKED).unwrap();
-    let Action::Recommend { judgment, call } = unit.action else {
+    let Action::Recommend { judgment, calls } = unit.action else {
         panic!("not a call")
     };
     assert_eq!(judgment.to_string(), "TA=2, VQ=0, MQ=1, OA=0, CF=2");
-    assert_eq!(call.name, "select_frames");
-    assert_eq!(call.arguments["target_frames"].as_array().unwrap().len(), 8);
+    assert_eq!(calls[0].name, "select_frames");
+    assert_eq!(
+        calls[0].arguments["target_frames"]
+            .as_array()
+            .unwrap()
+            .len(),
+        8
+    );
 }
 
 #[test]
@@ -89,7 +95,8 @@ fn action() -> impl Strategy<Value = Action> {
         });
     prop_oneof![
         judgment().prop_map(Action::Answer),
-        (judgment(), call).prop_map(|(judgment, call)| Action::Recommend { judgment, call }),
+        (judgment(), prop::collection::vec(call, 1..4))
+            .prop_map(|(judgment, calls)| Action::Recommend { judgment, calls }),
     ]
 }
 

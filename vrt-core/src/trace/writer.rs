@@ -30,14 +30,17 @@ impl fmt::Display for Unit {
         writeln!(f, "<Think>{}</Think>", self.think.as_str())?;
         match &self.action {
             Action::Answer(judgment) => write!(f, "<Answer>{judgment}</Answer>"),
-            Action::Recommend { judgment, call } => {
-                writeln!(f, "<Recommend Answer>{judgment}</Recommend Answer>")?;
-                write!(
-                    f,
-                    "<tool_call>{{\"name\": {}, \"arguments\": {}}}</tool_call>",
-                    canonical_json(&call.name),
-                    canonical_json(&call.arguments)
-                )
+            Action::Recommend { judgment, calls } => {
+                write!(f, "<Recommend Answer>{judgment}</Recommend Answer>")?;
+                for call in calls {
+                    write!(
+                        f,
+                        "\n<tool_call>{{\"name\": {}, \"arguments\": {}}}</tool_call>",
+                        canonical_json(&call.name),
+                        canonical_json(&call.arguments)
+                    )?;
+                }
+                Ok(())
             }
         }
     }

@@ -1,8 +1,9 @@
-use vrt_core::episode::{Episode, Rules, StopReason};
-use vrt_core::op::PaperOps;
-use vrt_core::pair::{FrameIndex, PairKey, Preference, Verdict};
+use vrt_core::episode::{CallFault, Episode, Rules, StopReason};
+use vrt_core::op::{ArgError, OpError, OpSet, PaperOps};
+use vrt_core::pair::{FrameIndex, FrameOffset, PairKey, Preference, Verdict, VideoError};
 use vrt_core::policy::{PolicyError, Replay, Reply};
 use vrt_core::rollout::rollout;
+use vrt_core::view::View;
 
 use crate::support::{answer, call, pair};
 
@@ -31,11 +32,9 @@ fn an_answer_ends_an_episode_in_format() {
     let shown = episode.rounds[0]
         .outcome
         .as_ref()
-        .map(|outcome| outcome.frames.clone());
-    assert_eq!(
-        shown,
-        Some([12, 40].into_iter().filter_map(FrameIndex::new).collect())
-    );
+        .map(|outcome| outcome.views.clone());
+    let asked = [12, 40].into_iter().filter_map(FrameIndex::new);
+    assert_eq!(shown, Some(asked.map(View::Frame).collect()));
     assert!(episode.rounds[1].outcome.is_none());
     let initial: Vec<u32> = episode.initial.iter().map(|frame| frame.get()).collect();
     assert_eq!(initial, [4, 10, 16, 22, 28, 34, 40, 46]);
@@ -54,10 +53,10 @@ fn a_reply_that_is_no_unit_ends_it() {
 fn a_refused_call_ends_it_with_the_operations_words() {
     let episode = played(&[call("select_frames", "12, 129")]);
     let fault = "select_frames was not run: target_frames[1]: 129 is beyond the pool of 48 frames";
-    assert_eq!(ending(&episode), ("refused", Some(fault.to_owned())));
+    assert_eq!(ending(&episode), ("bad_arguments", Some(fault.to_owned())));
     let episode = played(&[call("select_frame", "12")]);
     let fault = "there is no tool `select_frame`; did you mean `select_frames`? The tools are `select_frames`";
-    assert_eq!(ending(&episode), ("refused", Some(fault.to_owned())));
+    assert_eq!(ending(&episode), ("unknown_tool", Some(fault.to_owned())));
     assert_eq!(episode.calls(), 0);
     assert!(
         episode.rounds[0].unit.is_some(),
@@ -71,7 +70,7 @@ fn the_call_after_the_last_one_allowed_ends_it() {
         .map(|i| call("select_frames", &i.to_string()))
         .collect();
     let episode = played(&calls);
-    let fault = "a call after the last one allowed";
+    let fault = "no tool call is left; give an answer";
     assert_eq!(
         ending(&episode),
         ("call_beyond_limit", Some(fault.to_owned()))
@@ -99,22 +98,16 @@ fn a_cut_reply_ends_it_unless_it_is_a_whole_unit() {
         })
     };
     let mut episode = Episode::open(&pair, 0, &rules);
-    assert!(
-        episode
-            .advance::<PaperOps>(cut("<Snapshot>a ri".to_owned()), &pair, &rules)
-            .is_none()
-    );
+    episode.advance::<PaperOps>(cut("<Snapshot>a ri".to_owned()), &pair, &rules);
+    assert!(episode.observation(&rules).is_none());
     assert_eq!(
         ending(&episode),
         ("cut", Some("the reply was cut off".to_owned()))
     );
     assert_eq!(episode.tokens(), 64);
     let mut episode = Episode::open(&pair, 0, &rules);
-    assert!(
-        episode
-            .advance::<PaperOps>(cut(answer()), &pair, &rules)
-            .is_none()
-    );
+    episode.advance::<PaperOps>(cut(answer()), &pair, &rules);
+    assert!(episode.observation(&rules).is_none());
     assert_eq!(ending(&episode), ("answered", None));
 }
 
@@ -128,7 +121,7 @@ fn without_calls_the_first_unit_must_answer() {
     let replay = Replay::new(vec![(PairKey(3), 0, vec![call("select_frames", "12")])]);
     let (_, ledger) =
         rollout::<PaperOps, _>(&replay, &pairs, 1, &rules, 1).expect("the pair opens");
-    assert_eq!(ledger.stops, [0, 0, 0, 0, 1, 0]);
+    assert_eq!(ledger.stopped("call_beyond_limit"), 1);
 }
 
 #[test]
@@ -138,15 +131,43 @@ fn every_ending_has_a_row_of_its_own() {
         pair: PairKey(0),
         reason: String::new(),
     };
-    let refused = <PaperOps as vrt_core::op::OpSet>::unknown("zoom");
-    let all = [
+    let (tool, what, cure) = ("zoom_in", String::new(), String::new());
+    let error = ArgError {
+        problems: Vec::new(),
+    };
+    let video = VideoError {
+        video: String::new(),
+        offset: FrameOffset(0),
+        reason: String::new(),
+    };
+    let faults = [
+        CallFault::Malformed(unit.clone()),
+        CallFault::Several { calls: 2 },
+        CallFault::BeyondLimit { asked: 1, left: 0 },
+        PaperOps::unknown("zoom").into(),
+        OpError::Arguments { tool, error }.into(),
+        OpError::Refused { tool, what, cure }.into(),
+        OpError::OverBudget {
+            tool,
+            cost: 4,
+            budget: 3,
+        }
+        .into(),
+        OpError::Video(video).into(),
+        OpError::CostsMore {
+            tool,
+            cost: 4,
+            declared: 3,
+        }
+        .into(),
+    ];
+    let mut all = vec![
         StopReason::Answered,
         StopReason::Malformed(unit),
         StopReason::Cut,
-        StopReason::Refused(refused),
-        StopReason::CallBeyondLimit,
         StopReason::Policy(policy),
     ];
+    all.extend(faults.map(StopReason::Fault));
     let rows: Vec<usize> = all.iter().map(StopReason::row).collect();
     assert_eq!(rows, (0..StopReason::NAMES.len()).collect::<Vec<_>>());
     assert!(

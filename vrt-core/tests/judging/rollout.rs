@@ -1,9 +1,10 @@
 use proptest::prelude::*;
-use vrt_core::episode::{Rules, StopReason};
-use vrt_core::op::{Outcome, PaperOps};
+use vrt_core::episode::{CallFault, Rules, StopReason};
+use vrt_core::ledger::Ledger;
+use vrt_core::op::PaperOps;
 use vrt_core::pair::PreferencePair;
-use vrt_core::policy::{Opening, Policy, PolicyError, Reply, Turn};
-use vrt_core::rollout::{Ledger, Rollout, rollout};
+use vrt_core::policy::{Opening, Policy, PolicyError, Reply, Shown, Turn};
+use vrt_core::rollout::{Rollout, rollout};
 use vrt_core::sequence::Sequence;
 
 use crate::support::{Deed, Scripted, TOKENS, answer, pair};
@@ -24,15 +25,21 @@ fn deed() -> impl Strategy<Value = Deed> {
 
 /// Row of the ledger, calls carried out, replies written.
 fn due(deed: Deed) -> (usize, u64, u64) {
+    let (name, calls, replies) = told(deed);
+    let row = StopReason::NAMES.iter().position(|known| *known == name);
+    (row.expect("a row of the ledger"), calls, replies)
+}
+
+fn told(deed: Deed) -> (&'static str, u64, u64) {
     match deed {
-        Deed::Answers { calls } => (0, calls.into(), u64::from(calls) + 1),
-        Deed::Rambles { calls } => (1, calls.into(), u64::from(calls) + 1),
-        Deed::Breaks { calls } => (2, calls.into(), u64::from(calls) + 1),
-        Deed::AsksBeyond { calls } => (3, calls.into(), u64::from(calls) + 1),
-        Deed::Misnames => (3, 0, 1),
-        Deed::NeverAnswers => (4, 3, 4),
-        Deed::Fails { calls } => (5, calls.into(), calls.into()),
-        Deed::Blinks => (5, 1, 1),
+        Deed::Answers { calls } => ("answered", calls.into(), u64::from(calls) + 1),
+        Deed::Rambles { calls } => ("malformed", calls.into(), u64::from(calls) + 1),
+        Deed::Breaks { calls } => ("cut", calls.into(), u64::from(calls) + 1),
+        Deed::AsksBeyond { calls } => ("bad_arguments", calls.into(), u64::from(calls) + 1),
+        Deed::Misnames => ("unknown_tool", 0, 1),
+        Deed::NeverAnswers => ("call_beyond_limit", 3, 4),
+        Deed::Fails { calls } => ("policy_failed", calls.into(), calls.into()),
+        Deed::Blinks => ("policy_failed", 1, 1),
     }
 }
 
@@ -65,12 +72,18 @@ proptest! {
     fn every_sample_is_accounted_for_however_it_ends(script in script(), threads in 1usize..4) {
         let (rollouts, ledger) = run(&script, threads);
         let all: Vec<Deed> = script.concat();
-        let mut expected = Ledger { asked: all.len() as u64, ..Ledger::default() };
+        let mut expected = Ledger { asked: all.len() as u64, ..Ledger::of::<PaperOps>() };
         for &deed in &all {
             let (row, calls, replies) = due(deed);
             expected.stops[row] += 1;
             expected.calls += calls;
             expected.callers += u64::from(calls > 0);
+            expected.ops[0].calls += calls;
+            expected.ops[0].views += 2 * calls;
+            if let Some(fault) = CallFault::NAMES.iter().position(|name| *name == StopReason::NAMES[row]) {
+                expected.faults[fault] += 1;
+                expected.ops[0].faults[fault] += u64::from(matches!(deed, Deed::AsksBeyond { .. }));
+            }
             expected.tokens += replies * u64::from(TOKENS);
         }
         prop_assert!(ledger.balances());
@@ -139,7 +152,7 @@ impl Policy for Lazy {
         vec![reply; turns.len() - usize::from(self.replies)]
     }
 
-    fn observe(&self, shown: &mut [(&mut (), &Outcome)]) -> Vec<Result<(), PolicyError>> {
+    fn observe(&self, shown: &mut [Shown<'_, ()>]) -> Vec<Result<(), PolicyError>> {
         vec![Ok(()); shown.len() - usize::from(self.looks)]
     }
 
@@ -166,7 +179,10 @@ fn a_policy_that_owes_an_episode_a_reply_or_a_look_loses_only_that_episode() {
         looks: false,
     })
     .expect("all open");
-    assert_eq!(ledger.stops, [2, 0, 0, 0, 0, 1]);
+    assert_eq!(
+        (ledger.stopped("answered"), ledger.stopped("policy_failed")),
+        (2, 1)
+    );
     // Each look loses the last one that waits; the first one makes its three calls before it is the last.
     let (_, ledger) = run(Lazy {
         opens: false,
@@ -174,7 +190,7 @@ fn a_policy_that_owes_an_episode_a_reply_or_a_look_loses_only_that_episode() {
         looks: true,
     })
     .expect("all open");
-    assert_eq!(ledger.stops, [0, 0, 0, 0, 0, 3]);
+    assert_eq!(ledger.stopped("policy_failed"), 3);
     assert_eq!(ledger.calls, 3 + 2 + 1);
 }
 
@@ -182,7 +198,7 @@ fn a_policy_that_owes_an_episode_a_reply_or_a_look_loses_only_that_episode() {
 fn nothing_asked_is_nothing_owed() {
     let (rollouts, ledger) = run(&[], 2);
     assert!(rollouts.is_empty());
-    assert_eq!(ledger, Ledger::default());
+    assert_eq!(ledger, Ledger::of::<PaperOps>());
     assert!(ledger.balances());
     let lost = Ledger {
         asked: 1,

@@ -29,7 +29,8 @@ fn sequence() -> impl Strategy<Value = Sequence> {
                 Event::Chosen(token) => sequence.choose(token, -(i as f32)),
                 Event::Shown(number) => {
                     outcome += 1;
-                    sequence.show(1, FrameIndex::new(number).expect("not 0"), outcome);
+                    sequence.outcome(outcome);
+                    sequence.show(1, FrameIndex::new(number).expect("not 0"));
                 }
             }
         }
@@ -46,7 +47,7 @@ proptest! {
             prop_assert_eq!(next.evidence, 0);
         }
         prop_assert!(sequence.targets.is_sorted_by(|a, b| a.row < b.row));
-        prop_assert!(sequence.rows.is_sorted_by_key(|row| row.round));
+        prop_assert!(sequence.rows.is_sorted_by_key(|row| row.oldest));
     }
 
     #[test]
@@ -63,8 +64,8 @@ proptest! {
     fn packing_keeps_every_row_and_every_target(sequences in prop::collection::vec(sequence(), 0..5)) {
         let closed: Vec<Sequence> = sequences.into_iter().map(Sequence::close).collect();
         let mut asked = Vec::new();
-        let packed = Packed::new(&closed, |pair, frame| {
-            asked.push((pair, frame));
+        let packed = Packed::new(&closed, |pair, view| {
+            asked.push((pair, view));
             asked.len() as u32 - 1
         });
         prop_assert_eq!(packed.sequences(), closed.len());
@@ -72,7 +73,7 @@ proptest! {
         prop_assert_eq!(packed.is_empty(), closed.iter().all(|one| one.rows.is_empty()));
         prop_assert_eq!(packed.positions.len(), packed.len());
         prop_assert_eq!(packed.evidence.len(), packed.len());
-        prop_assert_eq!(packed.round.len(), packed.len());
+        prop_assert_eq!(packed.oldest.len(), packed.len());
         prop_assert!(packed.visual_rows.is_sorted_by(|a, b| a < b));
         prop_assert!(packed.target_rows.is_sorted_by(|a, b| a < b));
         let mut targets = packed.target_rows.iter().zip(&packed.target_tokens);
@@ -83,13 +84,13 @@ proptest! {
             prop_assert_eq!(rows.len(), one.rows.len());
             for (place, row) in rows.clone().zip(&one.rows) {
                 prop_assert_eq!(packed.positions[place], [(place - rows.start) as u32; 3]);
-                prop_assert_eq!((packed.evidence[place], packed.round[place]), (row.evidence, row.round));
+                prop_assert_eq!((packed.evidence[place], packed.oldest[place]), (row.evidence, row.oldest));
                 match row.input {
                     Input::Text(id) => prop_assert_eq!(packed.tokens[place], id),
-                    Input::Frame(frame, name) => {
+                    Input::View(view, name) => {
                         let ((&at, &index), &named) = visual.next().expect("every frame has a visual row");
                         prop_assert_eq!((at as usize, named), (place, name));
-                        prop_assert_eq!(asked[index as usize], (one.pair, frame));
+                        prop_assert_eq!(asked[index as usize], (one.pair, view));
                     }
                 }
             }
@@ -108,7 +109,7 @@ proptest! {
 fn a_sequence_without_choices_closes_to_nothing() {
     let mut sequence = Sequence::open(PairKey(1));
     sequence.give(1);
-    sequence.show(2, FrameIndex::new(1).expect("not 0"), 0);
-    assert_eq!(sequence.frames().count(), 1);
+    sequence.show(2, FrameIndex::new(1).expect("not 0"));
+    assert_eq!(sequence.views().count(), 1);
     assert!(sequence.close().rows.is_empty());
 }

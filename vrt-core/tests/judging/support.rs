@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use vrt_core::op::Outcome;
 use vrt_core::pair::{Frame, FrameOffset, PairKey, PreferencePair, Video, VideoError};
-use vrt_core::policy::{Opening, Policy, PolicyError, Reply, Turn};
+use vrt_core::policy::{Opening, Policy, PolicyError, Reply, Shown, Turn};
 use vrt_core::sequence::Sequence;
 
 struct Blank(u32);
@@ -104,7 +103,7 @@ impl Policy for Scripted {
         turns.iter_mut().map(|turn| turn.state.next()).collect()
     }
 
-    fn observe(&self, shown: &mut [(&mut Acting, &Outcome)]) -> Vec<Result<(), PolicyError>> {
+    fn observe(&self, shown: &mut [Shown<'_, Acting>]) -> Vec<Result<(), PolicyError>> {
         let look = |state: &Acting| match state.deed {
             Deed::Blinks => Err(PolicyError {
                 pair: state.pair,
@@ -112,7 +111,7 @@ impl Policy for Scripted {
             }),
             _ => Ok(()),
         };
-        shown.iter().map(|(state, _)| look(state)).collect()
+        shown.iter().map(|one| look(one.state)).collect()
     }
 
     fn sequence(&self, _: Acting) -> Option<Sequence> {

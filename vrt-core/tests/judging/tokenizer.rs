@@ -127,11 +127,15 @@ fn a_frame_beyond_the_pool_and_an_offset_without_anchor_are_refused() {
     }
     // An anchor alone names no frame: the reader takes it, the operation does not.
     let unit = read(&[frame(Side::First, 4)]).expect("an empty list is a list");
-    let Action::Recommend { call, .. } = unit.action else {
+    let Action::Recommend { calls, .. } = unit.action else {
         panic!("it calls")
     };
     let pair = pair(1, 24);
-    let error = PaperOps::call(&call.name, &call.arguments, &mut Workspace::new(&pair));
+    let error = PaperOps::call(
+        &calls[0].name,
+        &calls[0].arguments,
+        &mut Workspace::new(&pair),
+    );
     let text = error.expect_err("no frame is asked for").to_string();
     assert_eq!(
         text,
@@ -174,9 +178,13 @@ fn what_the_vocabulary_cannot_say_is_named() {
             .frame(Pool::new(31, 31), FrameIndex::new(31).expect("not 0"))
             .is_err()
     );
-    let slot = GrammarPart::Slot(Slot::Integer { low: 0, high: 9 });
+    let slot = GrammarPart::Slot(Slot::Real {
+        low: 0.0,
+        high: 9.0,
+    });
     let zoom = OpGrammar::new("zoom", &[("by", vec![slot])]);
-    let unspeakable = Vocabulary::new(&[zoom], &[], 4, 512).expect_err("numbers cannot be spelled");
+    let unspeakable =
+        Vocabulary::new(&[zoom], &[], 4, 512).expect_err("decimals cannot be spelled");
     assert_eq!(unspeakable, VocabularyError::Unspeakable("zoom"));
     let large =
         Vocabulary::new(&PaperOps::grammars(), &WORDS, LONGEST, 64).expect_err("64 is too few");
@@ -261,7 +269,7 @@ proptest! {
         prop_assert_eq!(unit.to_string(), text);
         let asked = match &unit.action {
             Action::Answer(_) => None,
-            Action::Recommend { call, .. } => Some(call.arguments["target_frames"].clone()),
+            Action::Recommend { calls, .. } => Some(calls[0].arguments["target_frames"].clone()),
         };
         prop_assert_eq!(asked, named.map(|frames| serde_json::json!(frames)));
     }
@@ -296,12 +304,12 @@ proptest! {
             Err(error) => prop_assert!(!error.to_string().is_empty()),
             Ok(unit) => {
                 prop_assert_eq!(read_unit(&unit.to_string()), Ok(unit.clone()));
-                if let Action::Recommend { call, .. } = &unit.action {
-                    match PaperOps::call(&call.name, &call.arguments, &mut Workspace::new(&pair)) {
+                if let Action::Recommend { calls, .. } = &unit.action {
+                    match PaperOps::call(&calls[0].name, &calls[0].arguments, &mut Workspace::new(&pair)) {
                         Ok(outcome) => {
-                            prop_assert!(!outcome.frames.is_empty() && outcome.frames.len() <= 8);
+                            prop_assert!(!outcome.views.is_empty() && outcome.views.len() <= 8);
                             let pool = pair.pool();
-                            prop_assert!(outcome.frames.iter().all(|&f| pool.locate(f).is_some()));
+                            prop_assert!(outcome.views.iter().all(|view| pool.locate(view.frame()).is_some()));
                         }
                         Err(error) => prop_assert!(error.to_string().contains("select_frames")),
                     }

@@ -9,7 +9,6 @@ use vrt_core::model::params::{self, Zeros};
 use vrt_core::model::vision::{Merger, PatchAttention, PatchContext, PatchEmbed, PatchMlp};
 use vrt_core::rng::{Purpose, stream};
 use vrt_core::sequence::Packed;
-use vrt_core::window::MemoryWindow;
 
 type Taped = OwnedTape<f32, Cpu>;
 
@@ -89,8 +88,8 @@ fn check<P: Zeros<Cpu>, const W: usize, S: Shape>(
     }
 }
 
-fn context(batch: &Packed, width: u8) -> TextContext {
-    TextContext::new(batch, MemoryWindow { width }, [4, 2], [1, 2, 1], 100.0)
+fn context(batch: &Packed) -> TextContext {
+    TextContext::new(batch, [4, 2], [1, 2, 1], 100.0)
 }
 
 #[test]
@@ -113,9 +112,8 @@ fn patch_attention() {
 
 #[test]
 fn text_attention() {
-    let batch = crate::support::batch(1, &[11, 19, 1]);
     for width in [0, 1, 2] {
-        let context = context(&batch, width);
+        let context = context(&crate::support::batch(1, &[11, 19, 1], width));
         check::<TextAttention<12, 32, 16>, 12, _>(31, |x, w| Fused::text_attention(x, w, &context));
     }
 }
@@ -156,7 +154,7 @@ fn merge() {
 
 #[test]
 fn embed() {
-    let batch = crate::support::batch(2, &[10, 14]);
+    let batch = crate::support::batch(2, &[10, 14], 1);
     check::<Embedding<384, 6>, 6, _>(crate::support::FRAMES, |x, w| {
         Fused::embed(x, &w.table, &batch)
     });
@@ -164,7 +162,7 @@ fn embed() {
 
 #[test]
 fn token_logps() {
-    let batch = crate::support::dense_batch(3, &[100, 90], 80);
+    let batch = crate::support::dense_batch(3, &[100, 90], 80, 1);
     for temperature in [1.0, 0.6] {
         check::<(FinalNorm<6>, Embedding<384, 6>), 6, _>(190, |x, (norm, head)| {
             Fused::token_logps(x, &norm.norm, &head.table, &batch, temperature).logps

@@ -8,7 +8,6 @@ use vrt_core::model::ops::{Composed, Fused, Ops};
 use vrt_core::model::qwen::{Config, Qwen25Vl};
 use vrt_core::model::vision::{VisionConfig, VisionTower};
 use vrt_core::sequence::Packed;
-use vrt_core::window::MemoryWindow;
 
 type Golden =
     Qwen25Vl<VisionTower<1176, 32, 4, 2, 96, 48, 128, 64>, Decoder<512, 64, 3, 4, 2, 64, 32, 128>>;
@@ -124,7 +123,7 @@ fn prompt(first: usize) -> (Packed, Vec<f32>) {
             .collect(),
         starts: vec![0, rows as u32],
         evidence: vec![0; rows],
-        round: vec![0; rows],
+        oldest: vec![1; rows],
         target_rows: (first as u32 - 1..rows as u32 - 1).collect(),
         target_tokens: tokens[first..].to_vec(),
         ..Packed::default()
@@ -149,9 +148,7 @@ fn token_logps<O: Ops<Cpu>>() {
     let (dev, model) = (Cpu::default(), model());
     let (batch, rows) = prompt(1);
     let visual = model.given_rows(&dev, &rows, NoneTape).unwrap();
-    let scored = model
-        .token_logps::<O, _>(&batch, visual, MemoryWindow::default(), 1.0)
-        .unwrap();
+    let scored = model.token_logps::<O, _>(&batch, visual, 1.0).unwrap();
     assert_close(&scored.logps.as_vec(), &floats(OUTPUTS, "p.token_logprobs"));
 }
 
@@ -188,7 +185,6 @@ fn gradient_through_decoder_and_tower() {
                 grids: &[VIDEOS[0], VIDEOS[1], IMAGE],
                 patches: &pixels,
             },
-            MemoryWindow::default(),
             1.0,
             |logps, _| {
                 let sum: f64 = logps.iter().map(|&logp| f64::from(logp)).sum();

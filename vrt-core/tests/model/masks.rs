@@ -6,17 +6,17 @@ use vrt_core::model::dims::{SmallTower, Tiny};
 use vrt_core::model::ops::{Composed, Fused, Ops};
 use vrt_core::model::qwen::Qwen25Vl;
 use vrt_core::sequence::Packed;
-use vrt_core::window::MemoryWindow;
+use vrt_core::window::visible;
 
 use crate::support::{FRAMES, batch, dense_batch, patches};
 
 /// One layer: a row sees another only directly, never through a third.
 type OneLayer = Qwen25Vl<SmallTower<64>, Decoder<384, 64, 1, 4, 2, 64, 32, 176>>;
 
-fn logps<O: Ops<Cpu>>(model: &OneLayer, batch: &Packed, rows: &[f32], width: u8) -> Vec<f32> {
+fn logps<O: Ops<Cpu>>(model: &OneLayer, batch: &Packed, rows: &[f32]) -> Vec<f32> {
     let visual = model.given_rows(&Cpu::default(), rows, NoneTape).unwrap();
     model
-        .token_logps::<O, _>(batch, visual, MemoryWindow { width }, 1.0)
+        .token_logps::<O, _>(batch, visual, 1.0)
         .unwrap()
         .logps
         .as_vec()
@@ -31,22 +31,21 @@ fn each_row_moves_what_sees_it<O: Ops<Cpu>>() {
     // One frame that no row shows yet, far from the others.
     let mut rows = frames.clone();
     rows.extend(frames[..64].iter().map(|value| 5.0 - 3.0 * value));
-    let plain = dense_batch(7, &[27, 6], 6);
     for width in [0, 1, 2] {
-        let window = MemoryWindow { width };
-        let before = logps::<O>(&model, &plain, &rows, width);
+        let plain = dense_batch(7, &[27, 6], 6, width);
+        let before = logps::<O>(&model, &plain, &rows);
         for (at, &changed) in plain.visual_rows.iter().enumerate() {
             let mut other = plain.clone();
             other.visual_index[at] = FRAMES as u32;
-            let after = logps::<O>(&model, &other, &rows, width);
+            let after = logps::<O>(&model, &other, &rows);
             for (target, (before, after)) in plain.target_rows.iter().zip(before.iter().zip(&after))
             {
                 let together = (changed < plain.starts[1]) == (*target < plain.starts[1]);
                 let sees = together
                     && changed <= *target
-                    && window.shows(
+                    && visible(
                         plain.evidence[changed as usize],
-                        plain.round[*target as usize],
+                        plain.oldest[*target as usize],
                     );
                 // A row always carries itself along, even where its own evidence is hidden from it.
                 let depends = sees || changed == *target;
@@ -77,11 +76,11 @@ fn a_token_leaves_the_past_and_other_sequences_alone() {
     let rows = model
         .visual_rows::<Fused>(&dev, &patches(8, FRAMES))
         .unwrap();
-    let plain = dense_batch(8, &[20, 24, 9], 9);
+    let plain = dense_batch(8, &[20, 24, 9], 9, 1);
     let run = |batch: &Packed| {
         let visual = model.given_rows(&dev, &rows, NoneTape).unwrap();
         model
-            .token_logps::<Fused, _>(batch, visual, MemoryWindow::default(), 1.0)
+            .token_logps::<Fused, _>(batch, visual, 1.0)
             .unwrap()
             .logps
             .as_vec()
@@ -107,13 +106,13 @@ fn a_sequence_scores_the_same_alone_and_in_company() {
     let run = |batch: &Packed| {
         let visual = model.given_rows(&dev, &rows, NoneTape).unwrap();
         model
-            .token_logps::<Fused, _>(batch, visual, MemoryWindow::default(), 1.0)
+            .token_logps::<Fused, _>(batch, visual, 1.0)
             .unwrap()
             .logps
             .as_vec()
     };
     // The first sequence of a batch does not depend on the lengths that follow.
-    let (alone, company) = (batch(9, &[21]), batch(9, &[21, 30, 5]));
+    let (alone, company) = (batch(9, &[21], 1), batch(9, &[21, 30, 5], 1));
     for (alone, company) in run(&alone).iter().zip(&run(&company)) {
         assert!((alone - company).abs() < 1e-5, "{alone} {company}");
     }

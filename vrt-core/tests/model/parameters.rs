@@ -7,7 +7,6 @@ use vrt_core::model::gradients::Frames;
 use vrt_core::model::ops::Fused;
 use vrt_core::pair::Frame;
 use vrt_core::sequence::Packed;
-use vrt_core::window::MemoryWindow;
 
 use crate::support::{FRAMES, batch, loss_of, patches};
 
@@ -94,14 +93,13 @@ fn names_are_those_of_published_checkpoints() {
 #[test]
 fn threads_share_a_model_and_change_nothing() {
     let model = Tiny::new(&Cpu::default(), 6);
-    let (batch, frames) = (batch(6, &[18, 25]), patches(6, FRAMES));
+    let (batch, frames) = (batch(6, &[18, 25], 1), patches(6, FRAMES));
     let run = || {
         model
             .loss_gradients::<Fused>(
                 &Cpu::default(),
                 &batch,
                 Frames::Patches(&frames),
-                MemoryWindow::default(),
                 1.0,
                 |logps, _| loss_of(logps),
             )
@@ -119,18 +117,11 @@ fn threads_share_a_model_and_change_nothing() {
 fn a_frozen_tower_has_no_gradient_and_the_decoder_the_same() {
     let dev = Cpu::default();
     let model = Tiny::new(&dev, 6);
-    let (batch, frames) = (batch(6, &[18, 25]), patches(6, FRAMES));
+    let (batch, frames) = (batch(6, &[18, 25], 1), patches(6, FRAMES));
     let rows = model.visual_rows::<Fused>(&dev, &frames).unwrap();
     let run = |frames: Frames<'_>| {
         model
-            .loss_gradients::<Fused>(
-                &dev,
-                &batch,
-                frames,
-                MemoryWindow::default(),
-                1.0,
-                |logps, _| loss_of(logps),
-            )
+            .loss_gradients::<Fused>(&dev, &batch, frames, 1.0, |logps, _| loss_of(logps))
             .unwrap()
     };
     let (trained, frozen) = (run(Frames::Patches(&frames)), run(Frames::Rows(&rows)));
@@ -193,11 +184,11 @@ fn larger_models_have_the_sizes_they_are_named_for() {
 fn refusal(change: impl FnOnce(&mut Packed), temperature: f32) -> ModelError {
     let dev = Cpu::default();
     let model = Tiny::new(&dev, 1);
-    let mut batch = batch(1, &[12, 10]);
+    let mut batch = batch(1, &[12, 10], 1);
     change(&mut batch);
     let rows = vec![0.0; FRAMES * 64];
     let visual = model.given_rows(&dev, &rows, NoneTape).unwrap();
-    match model.token_logps::<Fused, _>(&batch, visual, MemoryWindow::default(), temperature) {
+    match model.token_logps::<Fused, _>(&batch, visual, temperature) {
         Ok(_) => panic!("accepted"),
         Err(error) => error,
     }

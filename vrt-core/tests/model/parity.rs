@@ -6,16 +6,14 @@ use vrt_core::model::dims::Tiny;
 use vrt_core::model::gradients::{Frames, Shard};
 use vrt_core::model::ops::{Composed, Fused, Ops};
 use vrt_core::sequence::Packed;
-use vrt_core::window::MemoryWindow;
 
-fn shard<O: Ops<Cpu>>(model: &Tiny, batch: &Packed, seed: u64, width: u8, t: f32) -> Shard {
+fn shard<O: Ops<Cpu>>(model: &Tiny, batch: &Packed, seed: u64, t: f32) -> Shard {
     let frames = patches(seed, FRAMES);
     model
         .loss_gradients::<O>(
             &Cpu::default(),
             batch,
             Frames::Patches(&frames),
-            MemoryWindow { width },
             t,
             |logps, entropy| {
                 assert!(entropy.iter().all(|&nats| nats > 0.0));
@@ -29,9 +27,9 @@ fn shard<O: Ops<Cpu>>(model: &Tiny, batch: &Packed, seed: u64, width: u8, t: f32
 fn fused_equals_composed_in_loss_and_gradient() {
     for (seed, width, temperature) in [(1, 0, 1.0), (2, 1, 0.7), (3, 2, 1.0)] {
         let model = Tiny::new(&Cpu::default(), seed);
-        let batch = batch(seed, &[23, 40, 9]);
-        let fused = shard::<Fused>(&model, &batch, seed, width, temperature);
-        let composed = shard::<Composed>(&model, &batch, seed, width, temperature);
+        let batch = batch(seed, &[23, 40, 9], width);
+        let fused = shard::<Fused>(&model, &batch, seed, temperature);
+        let composed = shard::<Composed>(&model, &batch, seed, temperature);
         assert!(
             (fused.loss - composed.loss).abs() < 1e-4,
             "{} {}",
@@ -61,15 +59,14 @@ fn fused_equals_composed_in_loss_and_gradient() {
 fn entropy_and_log_probabilities_agree_between_implementations() {
     let dev = Cpu::default();
     let model = Tiny::new(&dev, 5);
-    let batch = batch(5, &[30, 12]);
+    let batch = batch(5, &[30, 12], 1);
     let frames = patches(5, FRAMES);
-    let window = MemoryWindow::default();
     let run = |rows: Vec<f32>, fused: bool| {
         let visual = model.given_rows(&dev, &rows, NoneTape).unwrap();
         let scored = if fused {
-            model.token_logps::<Fused, _>(&batch, visual, window, 0.8)
+            model.token_logps::<Fused, _>(&batch, visual, 0.8)
         } else {
-            model.token_logps::<Composed, _>(&batch, visual, window, 0.8)
+            model.token_logps::<Composed, _>(&batch, visual, 0.8)
         };
         let scored = scored.unwrap();
         (scored.logps.as_vec(), scored.entropy)

@@ -7,7 +7,6 @@ use vrt_core::model::decode::{Engine, Feed, NewRow};
 use vrt_core::model::dims::Tiny;
 use vrt_core::model::kernels::log_softmax;
 use vrt_core::model::ops::Fused;
-use vrt_core::window::MemoryWindow;
 
 use crate::support::{FRAMES, batch, patches};
 
@@ -19,12 +18,11 @@ fn decoding_row_by_row_scores_tokens_as_training_does() {
     let rows = model
         .visual_rows::<Fused>(&dev, &patches(12, FRAMES))
         .unwrap();
-    let batch = batch(12, &[44, 17]);
     for width in [0, 1, 2] {
-        let window = MemoryWindow { width };
+        let batch = batch(12, &[44, 17], width);
         let visual = model.given_rows(&dev, &rows, NoneTape).unwrap();
         let trained = model
-            .token_logps::<Fused, _>(&batch, visual, window, TEMPERATURE)
+            .token_logps::<Fused, _>(&batch, visual, TEMPERATURE)
             .unwrap()
             .logps
             .as_vec();
@@ -46,10 +44,10 @@ fn decoding_row_by_row_scores_tokens_as_training_does() {
                     feed,
                     position: batch.positions[at],
                     evidence: batch.evidence[at],
-                    round: batch.round[at],
+                    oldest: batch.oldest[at],
                 }];
                 engine
-                    .forward(&mut [(&mut cache, &new)], window, &mut logits)
+                    .forward(&mut [(&mut cache, &new)], &mut logits)
                     .unwrap();
                 if let Ok(target) = batch.target_rows.binary_search(&row) {
                     for logit in &mut logits {

@@ -3,6 +3,7 @@
 use rand::RngExt;
 use vrt_core::rng::{Purpose, stream};
 use vrt_core::sequence::Packed;
+use vrt_core::window::MemoryWindow;
 
 /// Frames that the batches show.
 pub const FRAMES: usize = 5;
@@ -16,8 +17,8 @@ pub fn patches(seed: u64, frames: usize) -> Vec<f32> {
 }
 
 /// Sequences of these lengths with initial frames, then rounds that fetch two frames each; every third
-/// text row is a target.
-pub fn batch(seed: u64, lengths: &[usize]) -> Packed {
+/// text row is a target. The newest `width` rounds are visible.
+pub fn batch(seed: u64, lengths: &[usize], width: u8) -> Packed {
     let mut rng = stream(seed, Purpose::Corpus, 0, 0, 0);
     let mut packed = Packed {
         starts: vec![0],
@@ -47,7 +48,8 @@ pub fn batch(seed: u64, lengths: &[usize]) -> Packed {
                 .positions
                 .push([position as u32, position as u32 / 2, rng.random_range(0..9)]);
             packed.evidence.push(if fetched { round } else { 0 });
-            packed.round.push(round);
+            let costs = vec![2; usize::from(round)];
+            packed.oldest.push(MemoryWindow::new(width).oldest(&costs));
         }
         packed.starts.push(packed.tokens.len() as u32);
     }
@@ -55,8 +57,8 @@ pub fn batch(seed: u64, lengths: &[usize]) -> Packed {
 }
 
 /// [`batch`] with `targets` targets in each sequence, the last rows.
-pub fn dense_batch(seed: u64, lengths: &[usize], targets: usize) -> Packed {
-    let mut packed = batch(seed, lengths);
+pub fn dense_batch(seed: u64, lengths: &[usize], targets: usize, width: u8) -> Packed {
+    let mut packed = batch(seed, lengths, width);
     packed.target_rows.clear();
     packed.target_tokens.clear();
     for bounds in packed.starts.windows(2) {

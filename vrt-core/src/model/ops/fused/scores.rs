@@ -5,7 +5,7 @@
 
 use crate::model::attention::TextContext;
 use crate::model::kernels::{dot, matmul_nn, matmul_nt, matmul_tn, softmax};
-use crate::window::MemoryWindow;
+use crate::window::visible;
 
 /// How a row `[q | k | v]` is cut.
 #[derive(Clone, Copy, Debug)]
@@ -30,11 +30,7 @@ pub enum Mask {
     /// All see all.
     Open,
     /// Causal, with evidence hidden by the memory window.
-    Memory {
-        evidence: Vec<u8>,
-        round: Vec<u8>,
-        window: MemoryWindow,
-    },
+    Memory { evidence: Vec<u8>, oldest: Vec<u8> },
 }
 
 impl Mask {
@@ -42,8 +38,7 @@ impl Mask {
     pub fn of(context: &TextContext) -> Self {
         Self::Memory {
             evidence: context.evidence.clone(),
-            round: context.round.clone(),
-            window: context.window,
+            oldest: context.oldest.clone(),
         }
     }
 }
@@ -239,21 +234,16 @@ impl Segments {
     /// Pairs `(query, key)` of a segment that the memory window hides, queries ascending.
     fn hidden(&self, start: usize, len: usize, hidden: &mut Vec<(usize, usize)>) {
         hidden.clear();
-        let Mask::Memory {
-            evidence,
-            round,
-            window,
-        } = &self.mask
-        else {
+        let Mask::Memory { evidence, oldest } = &self.mask else {
             return;
         };
         let evidence = &evidence[start..start + len];
         if evidence.iter().all(|&tag| tag == 0) {
             return;
         }
-        for (query, &round) in round[start..start + len].iter().enumerate() {
+        for (query, &oldest) in oldest[start..start + len].iter().enumerate() {
             for (key, &tag) in evidence[..=query].iter().enumerate() {
-                if !window.shows(tag, round) {
+                if !visible(tag, oldest) {
                     hidden.push((query, key));
                 }
             }

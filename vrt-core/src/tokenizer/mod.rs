@@ -7,9 +7,14 @@
 //! at the ends of the video; a frame that the call already names is not written twice. Rendering is the only
 //! direction needed: tokens are never made from text.
 
+mod spelling;
+
 use std::collections::HashMap;
 
-use crate::op::{GrammarPart, OpGrammar, Slot};
+use crate::episode::CallFault;
+use crate::op::{GrammarPart, OpGrammar};
+use spelling::{Spelling, spellings};
+
 use crate::pair::{Confidence, Dimension, FrameIndex, FrameOffset, Judgment, Pool, Side};
 
 /// What one token stands for.
@@ -39,6 +44,12 @@ pub enum Piece {
     Offset(i8),
     /// A stretch of fixed text of an operation's call: `(operation, part)`.
     Call(usize, usize),
+    /// A whole number inside a call.
+    Number(i64),
+    /// `true` or `false` inside a call.
+    Flag(bool),
+    /// What the episode tells of a faulty call, by its row in [`CallFault::NAMES`]. Only ever given.
+    Fault(usize),
 }
 
 impl Piece {
@@ -72,7 +83,8 @@ pub enum VocabularyError {
     },
     /// An operation whose arguments the closed vocabulary cannot spell.
     #[error(
-        "operation `{0}` takes arguments other than lists of frames, which the tiny policy cannot spell"
+        "operation `{0}` takes a text, a decimal number or a list of such, which the tiny policy cannot spell; \
+         take frames, whole numbers or flags"
     )]
     Unspeakable(&'static str),
 }
@@ -110,12 +122,16 @@ impl Vocabulary {
             pieces.extend((0..3).map(|digit| Piece::Preference(dimension, digit)));
         }
         pieces.extend(Confidence::ALL.map(Piece::Confidence));
+        let mut spelled: Vec<Piece> = Vec::new();
         for (op, grammar) in operations.iter().enumerate() {
             for (part, element) in grammar.parts.iter().enumerate() {
                 match element {
                     GrammarPart::Fixed(_) => pieces.push(Piece::Call(op, part)),
-                    GrammarPart::Slot(Slot::Frames { .. }) => {}
-                    GrammarPart::Slot(_) => return Err(VocabularyError::Unspeakable(grammar.name)),
+                    GrammarPart::Slot(slot) => {
+                        spelled.extend(
+                            spellings(slot).ok_or(VocabularyError::Unspeakable(grammar.name))?,
+                        );
+                    }
                 }
             }
         }
@@ -123,6 +139,12 @@ impl Vocabulary {
             pieces.extend((0..longest).map(|t| Piece::Frame(side, FrameOffset(t))));
         }
         pieces.extend(words.iter().map(|word| Piece::of_word(word)));
+        for piece in spelled {
+            if !pieces.contains(&piece) {
+                pieces.push(piece);
+            }
+        }
+        pieces.extend((0..CallFault::NAMES.len()).map(Piece::Fault));
         if pieces.len() > limit {
             return Err(VocabularyError::TooLarge {
                 pieces: pieces.len(),
@@ -238,40 +260,24 @@ impl Vocabulary {
     /// Whatever the tokens, this is total: what the grammar does not allow becomes text that the reader refuses.
     pub fn render(&self, tokens: &[u32], pool: Pool) -> String {
         let mut text = String::with_capacity(tokens.len() * 8);
-        let mut list: Option<FrameList> = None;
+        let mut slot: Option<Spelling> = None;
         for &token in tokens {
             let Some(piece) = self.piece(token) else {
                 text.push('\u{fffd}');
                 continue;
             };
-            if let Some(open) = &mut list {
-                match piece {
-                    Piece::Frame(side, offset) => {
-                        match pool.index(*side, *offset) {
-                            Some(_) => open.anchor = Some((*side, *offset)),
-                            None => text.push_str("no such frame"),
-                        }
-                        continue;
-                    }
-                    Piece::Offset(distance) => {
-                        if let Some(frame) = open.name(*distance, pool) {
-                            if !open.named.is_empty() {
-                                text.push_str(", ");
-                            }
-                            text.push_str(&frame.to_string());
-                            open.named.push(frame);
-                        } else if open.anchor.is_none() {
-                            text.push_str("no anchor");
-                        }
-                        continue;
-                    }
-                    _ => list = None,
+            if let Some(open) = &mut slot {
+                if open.take(piece, pool, &mut text) {
+                    continue;
                 }
+                open.close(pool, &mut text);
+                slot = None;
             }
             self.push(&mut text, piece, pool);
-            if let Piece::Call(op, part) = piece {
-                let next = self.calls[*op].get(part + 1);
-                list = matches!(next, Some(GrammarPart::Slot(_))).then(FrameList::default);
+            if let Piece::Call(op, part) = piece
+                && let Some(GrammarPart::Slot(next)) = self.calls[*op].get(part + 1)
+            {
+                slot = Some(Spelling::of(next));
             }
         }
         text
@@ -307,6 +313,9 @@ impl Vocabulary {
                 None => word(text, "#?"),
             },
             Piece::Offset(distance) => word(text, &format!("{distance:+}")),
+            Piece::Number(number) => word(text, &number.to_string()),
+            Piece::Flag(flag) => word(text, &flag.to_string()),
+            Piece::Fault(row) => word(text, &format!("[{}]", CallFault::NAMES[*row])),
             Piece::Call(op, part) => {
                 if *part == 0 {
                     text.push_str("</Recommend Answer>\n");
@@ -316,23 +325,5 @@ impl Vocabulary {
                 }
             }
         }
-    }
-}
-
-/// A list of frames while it is spelled.
-#[derive(Default)]
-struct FrameList {
-    anchor: Option<(Side, FrameOffset)>,
-    named: Vec<FrameIndex>,
-}
-
-impl FrameList {
-    /// The frame that far from the anchor, unless there is no anchor or the call names it already.
-    fn name(&self, distance: i8, pool: Pool) -> Option<FrameIndex> {
-        let (side, anchor) = self.anchor?;
-        let last = i64::from(pool.len(side)) - 1;
-        let offset = (i64::from(anchor.0) + i64::from(distance)).clamp(0, last.max(0));
-        let frame = pool.index(side, FrameOffset(offset as u32))?;
-        (!self.named.contains(&frame)).then_some(frame)
     }
 }
