@@ -61,7 +61,9 @@ fn measure<V, X>(
     let whole = support::dense_batch(1, &vec![length; count], targets, 1);
     let work = flops(&model, &whole);
     let shards: Vec<Packed> = (0..SHARDS)
-        .map(|shard| support::dense_batch(1 + shard as u64, &vec![length; count / SHARDS], targets, 1))
+        .map(|shard| {
+            support::dense_batch(1 + shard as u64, &vec![length; count / SHARDS], targets, 1)
+        })
         .collect();
     let mut parameters = model.to_flat();
     let all = [Trained {

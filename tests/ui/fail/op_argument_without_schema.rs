@@ -12,7 +12,7 @@ fn glance(
     /// Where.
     region: Region,
 ) -> OpResult {
-    Ok(Outcome::of_frames(FrameIndex::new(region.left).into_iter().collect()))
+    Ok(Outcome::of_frames(FrameIndex::new(region.left)))
 }
 
 fn main() {}
