@@ -56,7 +56,9 @@ impl fmt::Display for FrameIndex {
 }
 
 /// A frame's place inside one video: 0-based.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct FrameOffset(pub u32);
 

@@ -77,7 +77,7 @@ struct Bounds {
     /// Length of a list or a text.
     len: Option<(u32, Most)>,
     /// Bounds of a number.
-    range: Option<(f64, f64)>,
+    range: Option<(f64, Highest)>,
     /// No value twice.
     distinct: bool,
 }
@@ -86,6 +86,14 @@ struct Bounds {
 enum Most {
     /// A number.
     Fixed(u32),
+    /// What the workspace allows a call.
+    FramesACall,
+}
+
+/// The largest value of a number.
+enum Highest {
+    /// A number.
+    Fixed(f64),
     /// What the workspace allows a call.
     FramesACall,
 }
@@ -318,14 +326,10 @@ fn length(meta: &ParseNestedMeta<'_>, errors: &mut Errors) -> syn::Result<Option
             Ok(low) if low < 0.0 || low.fract() != 0.0 => {
                 errors.on(&expr, "a length is a whole number, at least 0");
             }
-            Ok(_) if word != "frames_a_call" => errors.on(
-                word,
-                format!(
-                    "`{word}` is no length that the workspace knows; {}, or write a number",
-                    meant(&word.to_string(), ["frames_a_call"])
-                ),
-            ),
-            Ok(low) => return Ok(Some((low as u32, Most::FramesACall))),
+            Ok(low) if known_to_workspace(word, "length", errors) => {
+                return Ok(Some((low as u32, Most::FramesACall)));
+            }
+            Ok(_) => {}
         }
         return Ok(None);
     }
@@ -342,7 +346,22 @@ fn length(meta: &ParseNestedMeta<'_>, errors: &mut Errors) -> syn::Result<Option
     Ok(None)
 }
 
-/// `1..=frames_a_call`: a length whose upper end the workspace decides.
+/// Whether the workspace decides a number of this name.
+fn known_to_workspace(word: &Ident, what: &str, errors: &mut Errors) -> bool {
+    let known = word == "frames_a_call";
+    if !known {
+        errors.on(
+            word,
+            format!(
+                "`{word}` is no {what} that the workspace knows; {}, or write a number",
+                meant(&word.to_string(), ["frames_a_call"])
+            ),
+        );
+    }
+    known
+}
+
+/// `1..=frames_a_call`: a length or a range whose upper end the workspace decides.
 fn named_most(expr: &Expr) -> Option<(&Expr, &Ident)> {
     let (low, high) = number::ends(expr).ok()?;
     match high {
@@ -355,8 +374,21 @@ fn range(
     meta: &ParseNestedMeta<'_>,
     kind: Kind,
     errors: &mut Errors,
-) -> syn::Result<Option<(f64, f64)>> {
+) -> syn::Result<Option<(f64, Highest)>> {
     let expr: Expr = meta.value()?.parse()?;
+    if let Some((low, word)) = named_most(&expr) {
+        match number::literal(low) {
+            Err(error) => errors.push(error),
+            Ok(low) if kind == Kind::Whole && low.fract() != 0.0 => {
+                errors.on(&expr, "the bounds of a whole number are whole numbers");
+            }
+            Ok(low) if known_to_workspace(word, "bound", errors) => {
+                return Ok(Some((low, Highest::FramesACall)));
+            }
+            Ok(_) => {}
+        }
+        return Ok(None);
+    }
     match number::range(&expr) {
         Err(error) => errors.push(error),
         Ok(range)
@@ -364,7 +396,7 @@ fn range(
         {
             errors.on(&expr, "the bounds of a whole number are whole numbers");
         }
-        Ok(range) => return Ok(Some((range.low, range.high))),
+        Ok(range) => return Ok(Some((range.low, Highest::Fixed(range.high)))),
     }
     Ok(None)
 }
@@ -551,16 +583,18 @@ impl Bounds {
                 quote!(::core::option::Option::Some((#low, #most)))
             }
         };
-        let range = pair(self.range);
+        let range = match &self.range {
+            None => quote!(::core::option::Option::None),
+            Some((low, highest)) => {
+                let highest = match highest {
+                    Highest::Fixed(number) => quote!(::vrt_core::op::Highest::Fixed(#number)),
+                    Highest::FramesACall => quote!(::vrt_core::op::Highest::FramesACall),
+                };
+                quote!(::core::option::Option::Some((#low, #highest)))
+            }
+        };
         let distinct = self.distinct;
         quote!(::vrt_core::op::ArgBounds { len: #len, range: #range, distinct: #distinct })
-    }
-}
-
-fn pair<T: quote::ToTokens>(bounds: Option<(T, T)>) -> TokenStream {
-    match bounds {
-        Some((low, high)) => quote!(::core::option::Option::Some((#low, #high))),
-        None => quote!(::core::option::Option::None),
     }
 }
 

@@ -53,6 +53,9 @@ impl Tiny {
     /// Width of a row and of a visual token.
     pub const WIDTH: usize = 64;
 
+    /// Pixels on a side of a picture.
+    pub const SIDE: u32 = (SMALL_VISION.grid * SMALL_VISION.patch) as u32;
+
     /// What the shapes do not say.
     pub const CONFIG: Config = small([2, 3, 3]);
 

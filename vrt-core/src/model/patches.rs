@@ -1,5 +1,10 @@
 //! In: a frame. Out: its patches, normalised, in the order in which the vision tower reads them.
 
+use std::sync::Arc;
+
+use image::imageops::{self, FilterType};
+use image::{ImageBuffer, Rgb};
+
 use super::error::ModelError;
 use super::vision::VisionConfig;
 use crate::pair::Frame;
@@ -42,4 +47,33 @@ pub fn patchify(config: &VisionConfig, frame: &Frame) -> Result<Vec<f32>, ModelE
         }
     }
     Ok(patches)
+}
+
+/// The frame at `side × side` pixels: as it is where it has them, else resized by linear interpolation (values
+/// outside 0..1 are cut off then).
+///
+/// # Errors
+/// [`ModelError::FrameSize`] if the frame has no pixels, or not as many as it says.
+pub fn fitted(frame: Frame, side: u32) -> Result<Frame, ModelError> {
+    if (frame.width, frame.height) == (side, side) {
+        return Ok(frame);
+    }
+    let (width, height) = (frame.width, frame.height);
+    let refused = ModelError::FrameSize {
+        width,
+        height,
+        side: side as usize,
+    };
+    let pixels = ImageBuffer::<Rgb<f32>, _>::from_raw(width, height, frame.rgb.to_vec());
+    match pixels {
+        Some(pixels) if width > 0 && height > 0 => {
+            let resized = imageops::resize(&pixels, side, side, FilterType::Triangle);
+            Ok(Frame {
+                width: side,
+                height: side,
+                rgb: Arc::from(resized.into_raw()),
+            })
+        }
+        _ => Err(refused),
+    }
 }

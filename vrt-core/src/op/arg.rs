@@ -26,13 +26,32 @@ impl Most {
     }
 }
 
+/// The largest value of a number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Highest {
+    /// A number that the operation declares.
+    Fixed(f64),
+    /// What the workspace allows a call: [`Limits::frames_a_call`].
+    FramesACall,
+}
+
+impl Highest {
+    /// The number in a workspace with these limits.
+    pub fn within(self, limits: &Limits) -> f64 {
+        match self {
+            Self::Fixed(number) => number,
+            Self::FramesACall => f64::from(limits.frames_a_call),
+        }
+    }
+}
+
 /// What `#[arg(…)]` says of an argument.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ArgBounds {
     /// Smallest and largest length of a list or a text.
     pub len: Option<(u32, Most)>,
     /// Smallest and largest value of a number, or of the numbers of a list.
-    pub range: Option<(f64, f64)>,
+    pub range: Option<(f64, Highest)>,
     /// Whether a list may hold a value only once.
     pub distinct: bool,
 }
@@ -56,9 +75,19 @@ impl ArgBounds {
         (min, max.within(limits))
     }
 
-    fn range_or(self, low: f64, high: f64) -> (f64, f64) {
-        let (a, b) = self.range.unwrap_or((low, high));
-        (a.max(low), b.min(high))
+    /// The bounds of a number of a type that holds `low..=high`, in a workspace with these limits.
+    fn range_within(self, low: f64, high: f64, limits: &Limits) -> (f64, f64) {
+        let (a, b) = self.range.unwrap_or((low, Highest::Fixed(high)));
+        (a.max(low), b.within(limits).min(high))
+    }
+
+    /// The same where no workspace is known: what it decides is unbounded.
+    fn range_anywhere(self, low: f64, high: f64) -> (f64, f64) {
+        match self.range {
+            Some((a, Highest::Fixed(b))) => (a.max(low), b.min(high)),
+            Some((a, Highest::FramesACall)) => (a.max(low), f64::from(Limits::SPELLED).min(high)),
+            None => (low, high),
+        }
     }
 }
 
@@ -106,7 +135,12 @@ pub(super) fn kind(value: &Value) -> &'static str {
     }
 }
 
-fn wrong(value: &Value, path: &str, wanted: &'static str, problems: &mut Vec<ArgProblem>) {
+pub(super) fn wrong(
+    value: &Value,
+    path: &str,
+    wanted: &'static str,
+    problems: &mut Vec<ArgProblem>,
+) {
     let found = match value {
         Value::Number(number) => format!("the number {number}"),
         other => kind(other).to_owned(),
@@ -114,7 +148,7 @@ fn wrong(value: &Value, path: &str, wanted: &'static str, problems: &mut Vec<Arg
     report(path, ArgFault::WrongType { wanted, found }, problems);
 }
 
-fn report(path: &str, fault: ArgFault, problems: &mut Vec<ArgProblem>) {
+pub(super) fn report(path: &str, fault: ArgFault, problems: &mut Vec<ArgProblem>) {
     problems.push(ArgProblem {
         path: path.to_owned(),
         fault,
@@ -185,8 +219,8 @@ fn read_integer(
 macro_rules! whole_numbers {
     ($($kind:ty: $low:expr, $high:expr;)*) => {$(
         impl OpArg for $kind {
-            fn schema(bounds: &ArgBounds, _: &Limits) -> Value {
-                let (low, high) = bounds.range_or($low, $high);
+            fn schema(bounds: &ArgBounds, limits: &Limits) -> Value {
+                let (low, high) = bounds.range_within($low, $high, limits);
                 json!({"type": "integer", "minimum": low as i64, "maximum": high as i64})
             }
 
@@ -194,10 +228,11 @@ macro_rules! whole_numbers {
                 value: &Value,
                 path: &str,
                 bounds: &ArgBounds,
-                _: &Limits,
+                limits: &Limits,
                 problems: &mut Vec<ArgProblem>,
             ) -> Option<Self> {
-                let number = read_integer(value, path, bounds.range_or($low, $high), problems)?;
+                let range = bounds.range_within($low, $high, limits);
+                let number = read_integer(value, path, range, problems)?;
                 Some(number as $kind)
             }
 
@@ -206,7 +241,7 @@ macro_rules! whole_numbers {
             }
 
             fn slot(bounds: &ArgBounds) -> Slot {
-                let (low, high) = bounds.range_or($low, $high);
+                let (low, high) = bounds.range_anywhere($low, $high);
                 let (low, high) = (low as i64, high as i64);
                 Slot::Integer { low, high }
             }
@@ -220,9 +255,10 @@ whole_numbers! {
 }
 
 impl OpArg for f64 {
-    fn schema(bounds: &ArgBounds, _: &Limits) -> Value {
+    fn schema(bounds: &ArgBounds, limits: &Limits) -> Value {
         let mut schema = json!({"type": "number"});
-        if let Some((low, high)) = bounds.range {
+        if bounds.range.is_some() {
+            let (low, high) = bounds.range_within(f64::MIN, f64::MAX, limits);
             schema["minimum"] = json!(low);
             schema["maximum"] = json!(high);
         }
@@ -233,14 +269,14 @@ impl OpArg for f64 {
         value: &Value,
         path: &str,
         bounds: &ArgBounds,
-        _: &Limits,
+        limits: &Limits,
         problems: &mut Vec<ArgProblem>,
     ) -> Option<Self> {
         let Some(number) = value.as_f64() else {
             wrong(value, path, "a number", problems);
             return None;
         };
-        let (low, high) = bounds.range_or(f64::MIN, f64::MAX);
+        let (low, high) = bounds.range_within(f64::MIN, f64::MAX, limits);
         if !(low..=high).contains(&number) {
             let value = value.to_string();
             report(path, ArgFault::OutOfRange { value, low, high }, problems);
@@ -254,7 +290,7 @@ impl OpArg for f64 {
     }
 
     fn slot(bounds: &ArgBounds) -> Slot {
-        let (low, high) = bounds.range_or(f64::MIN, f64::MAX);
+        let (low, high) = bounds.range_anywhere(f64::MIN, f64::MAX);
         Slot::Real { low, high }
     }
 }

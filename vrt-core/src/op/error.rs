@@ -39,6 +39,13 @@ pub enum ArgFault {
         /// Frames of both videos.
         pool: u32,
     },
+    /// No outcome has this number.
+    NoSuchOutcome {
+        /// The number as it was written.
+        number: String,
+        /// Outcomes so far.
+        outcomes: u32,
+    },
     /// A number is outside its bounds.
     OutOfRange {
         /// The number as it was written.
@@ -99,6 +106,21 @@ impl fmt::Display for ArgFault {
             }
             Self::BeyondPool { frame, pool } => {
                 write!(f, "{frame} is beyond the pool of {pool} frames")
+            }
+            Self::NoSuchOutcome {
+                number,
+                outcomes: 0,
+            } => {
+                write!(
+                    f,
+                    "there is no outcome {number}: no call has brought one yet"
+                )
+            }
+            Self::NoSuchOutcome { number, outcomes } => {
+                write!(
+                    f,
+                    "there is no outcome {number}; outcomes are numbered from 1 to {outcomes}"
+                )
             }
             Self::OutOfRange { value, low, high } => {
                 write!(f, "{value} is outside {low} to {high}")

@@ -23,6 +23,9 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The largest number that a workspace decides and the tiny policy can spell.
+    pub(super) const SPELLED: u32 = 16;
+
     /// The limits of a workspace with this pool under the default rules.
     pub fn new(pool: Pool) -> Self {
         Rules::default().limits(pool)

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dfdx::prelude::Cpu;
 
+use crate::model::patches::fitted;
 use crate::model::{Fused, ModelError, Tiny};
 use crate::pair::{PairKey, PreferencePair, VideoError};
 use crate::view::View;
@@ -54,7 +55,7 @@ impl FrameBank {
         for batch in missing.chunks(FRAMES_A_BATCH) {
             let mut patches = Vec::new();
             for (pair, view) in batch {
-                patches.extend(tower.patchify(&pair.view(*view)?)?);
+                patches.extend(tower.patchify(&fitted(pair.view(*view)?, Tiny::SIDE)?)?);
             }
             let encoded = tower.visual_rows::<Fused>(&Cpu::default(), &patches)?;
             let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,7 @@
 //! How a pair is judged, piece by piece: vocabulary, window, episode, rollout, sequence, playback.
 
 mod episode;
+mod faults;
 mod replay;
 mod rollout;
 mod sequence;
