@@ -18,4 +18,5 @@ pub mod stages;
 pub mod stats;
 pub mod store;
 pub mod teacher;
+pub mod tools;
 pub mod world;

@@ -30,6 +30,12 @@ pub struct Row {
     pub stop: String,
     /// Tokens the policy sampled.
     pub tokens: u32,
+    /// Calls by operation, where more than one is offered.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_tool: BTreeMap<String, u32>,
+    /// Visual tokens that the calls brought, where more than one operation is offered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visual_tokens: Option<u32>,
 }
 
 /// What is counted, in percent.
@@ -376,6 +382,12 @@ pub struct Counts {
     pub tokens: f64,
     /// Rows by reason of ending.
     pub stops: BTreeMap<String, usize>,
+    /// Mean calls by operation, where more than one is offered.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_tool: BTreeMap<String, f64>,
+    /// Mean visual tokens that calls brought, where more than one operation is offered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub visual_tokens: Option<f64>,
 }
 
 /// Counts an arm's rows on a part of the pairs.
@@ -392,7 +404,16 @@ pub fn counts(runs: &Runs, part: Part<'_>) -> Counts {
     for row in &rows {
         *stops.entry(row.stop.clone()).or_default() += 1;
     }
+    let mut by_tool: BTreeMap<String, f64> = BTreeMap::new();
+    for (tool, calls) in rows.iter().flat_map(|row| &row.by_tool) {
+        *by_tool.entry(tool.clone()).or_default() += f64::from(*calls) / rows.len() as f64;
+    }
+    let visual = rows.iter().filter_map(|row| row.visual_tokens);
+    let visual: Vec<f64> = visual.map(f64::from).collect();
     Counts {
+        by_tool,
+        visual_tokens: (!visual.is_empty())
+            .then(|| visual.iter().sum::<f64>() / visual.len() as f64),
         rows: rows.len(),
         no_answer: rows.iter().filter(|row| row.answer.is_none()).count(),
         calls: mean(|row| row.calls),

@@ -1,13 +1,14 @@
 //! In: the world's scripted teacher. Out: a policy: it writes real traces through the same loop as the model.
 
-use vrt_core::op::Outcome;
-use vrt_core::pair::Pool;
+use vrt_core::pair::{FrameIndex, Pool};
 use vrt_core::policy::{Observation, Opening, Policy, PolicyError, Reply, Shown, Turn};
 use vrt_core::sequence::Sequence;
 use vrt_core::tokenizer::{Vocabulary, VocabularyError};
+use vrt_core::view::View;
 
 use crate::language::Writer;
 use crate::world::World;
+use crate::world::ask::Tools;
 use crate::world::players::{Play, teach};
 use crate::world::teacher::TeacherParams;
 
@@ -15,6 +16,7 @@ use crate::world::teacher::TeacherParams;
 pub struct Teacher<'a> {
     world: &'a World,
     params: &'a TeacherParams,
+    tools: Tools,
     vocabulary: &'a Vocabulary,
 }
 
@@ -27,13 +29,19 @@ pub struct Telling {
 }
 
 impl<'a> Teacher<'a> {
-    /// The teacher of a world.
+    /// The teacher of a world, with the paper's tool.
     pub fn new(world: &'a World, params: &'a TeacherParams, vocabulary: &'a Vocabulary) -> Self {
         Self {
             world,
             params,
+            tools: Tools::Paper,
             vocabulary,
         }
+    }
+
+    /// The same teacher with other tools; the vocabulary must be theirs.
+    pub fn with(self, tools: Tools) -> Self {
+        Self { tools, ..self }
     }
 }
 
@@ -51,7 +59,13 @@ impl Policy for Teacher<'_> {
         let mut states = Vec::new();
         for one in openings {
             for sample in 0..one.samples {
-                let play = teach(self.world, one.pair.key, self.params, u64::from(sample));
+                let play = teach(
+                    self.world,
+                    one.pair.key,
+                    self.params,
+                    self.tools,
+                    u64::from(sample),
+                );
                 let sequence =
                     Writer::new(self.vocabulary)
                         .play(one.pair, &play)
@@ -94,13 +108,21 @@ impl Policy for Teacher<'_> {
             .iter()
             .map(|one| {
                 let state = &one.state;
-                let asked = state.play.units[state.told - 1]
-                    .call
-                    .map(|call| Outcome::of_frames(call.frames(state.pool)));
-                if let Observation::Outcome { outcome, .. } = one.observation
-                    && asked.as_ref() == Some(outcome)
+                let pool = state.pool;
+                let mut past: Vec<Vec<FrameIndex>> = Vec::new();
+                for ask in state.play.units[..state.told]
+                    .iter()
+                    .filter_map(|unit| unit.ask)
                 {
-                    return Ok(());
+                    past.push(ask.frames(pool, &past));
+                }
+                let asked = past.last();
+                if let Observation::Outcome { outcome, .. } = one.observation {
+                    let shown: Vec<FrameIndex> =
+                        outcome.views.iter().copied().map(View::frame).collect();
+                    if asked == Some(&shown) {
+                        return Ok(());
+                    }
                 }
                 let reason = format!("asked for {asked:?}, was shown {:?}", one.observation);
                 Err(PolicyError {

@@ -17,6 +17,8 @@ fn row(pair: u64, split: &str, truth: [u8; 4], answer: Option<[u8; 4]>) -> Row {
         }
         .to_owned(),
         tokens: 10,
+        by_tool: Default::default(),
+        visual_tokens: None,
     }
 }
 

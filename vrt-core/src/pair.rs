@@ -115,6 +115,23 @@ impl Pool {
         FrameIndex::new(before + offset.0 + 1)
     }
 
+    /// `count` frames spread evenly from `first` to `last`, both included; all of them where there are fewer.
+    pub fn spread(self, first: FrameIndex, last: FrameIndex, count: u32) -> Vec<FrameIndex> {
+        let span = u64::from(last.get().saturating_sub(first.get()));
+        let count = u64::from(count.max(1)).min(span + 1);
+        let frames = (0..count).filter_map(|step| {
+            // The nearest whole number to span·step / (count − 1); one frame alone stands in the middle.
+            let along = match count {
+                1 => span / 2,
+                _ => (2 * span * step + (count - 1)) / (2 * (count - 1)),
+            };
+            FrameIndex::new(first.get() + along as u32)
+        });
+        frames
+            .filter(|frame| self.locate(*frame).is_some())
+            .collect()
+    }
+
     /// The `per_video` frames sampled evenly from each video, `floor((j + ½)·T / n)`: the paper's `V`.
     pub fn evenly(self, per_video: u32) -> Vec<FrameIndex> {
         let mut frames = Vec::with_capacity(2 * per_video as usize);

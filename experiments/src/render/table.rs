@@ -1,5 +1,6 @@
 //! In: a report. Out: `table.md`, which is also what the terminal shows.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use crate::compare::{ArmReport, Report};
@@ -52,18 +53,40 @@ fn panel_table(report: &Report, panel: &Panel, out: &mut String) {
     ]];
     rows[0].extend(beside.map(str::to_owned));
     rows[0].extend(["all four", "calls", "no answer"].map(str::to_owned));
-    for arm in panel.arms.iter().filter_map(|id| report.arm(id)) {
+    let arms: Vec<&ArmReport> = panel.arms.iter().filter_map(|id| report.arm(id)).collect();
+    let tools = tools(&arms);
+    if !tools.is_empty() {
+        rows[0].push("pictures".to_owned());
+        rows[0].extend(tools.iter().map(|tool| format!("`{tool}`")));
+    }
+    for arm in arms {
         for split in &report.splits {
-            rows.push(row(report, arm, Some(split), metric));
+            rows.push(row(report, arm, Some(split), metric, &tools));
         }
-        rows.push(row(report, arm, None, metric));
+        rows.push(row(report, arm, None, metric, &tools));
     }
     // Writing into a String cannot fail.
     let _ = writeln!(out, "\n## {} ({} %)\n", panel.title, metric.name());
     write_table(&rows, out);
 }
 
-fn row(report: &Report, arm: &ArmReport, split: Option<&SplitSpec>, metric: Metric) -> Vec<String> {
+/// Every operation that an arm's policy called, where more than one was offered.
+fn tools<'a>(arms: &[&'a ArmReport]) -> Vec<&'a str> {
+    let called = arms.iter().flat_map(|arm| arm.parts.values());
+    let names: BTreeSet<&str> = called
+        .flat_map(|part| part.counts.by_tool.keys())
+        .map(String::as_str)
+        .collect();
+    names.into_iter().collect()
+}
+
+fn row(
+    report: &Report,
+    arm: &ArmReport,
+    split: Option<&SplitSpec>,
+    metric: Metric,
+    tools: &[&str],
+) -> Vec<String> {
     let name = split.map_or("all", |split| split.id.as_str());
     let first = split.is_some() && report.splits.first() == split;
     let paper = split.and_then(|split| report.paper_value(&arm.id, split, metric));
@@ -91,6 +114,14 @@ fn row(report: &Report, arm: &ArmReport, split: Option<&SplitSpec>, metric: Metr
     cells.push(plus_minus(part.metrics[&Metric::All4]));
     cells.push(format!("{:.2}", part.counts.calls));
     cells.push(part.counts.no_answer.to_string());
+    if !tools.is_empty() {
+        let pictures = part.counts.visual_tokens.unwrap_or(0.0);
+        cells.push(format!("{pictures:.1}"));
+    }
+    cells.extend(tools.iter().map(|tool| {
+        let calls = part.counts.by_tool.get(*tool);
+        calls.map_or("–".to_owned(), |calls| format!("{calls:.2}"))
+    }));
     cells
 }
 

@@ -24,6 +24,7 @@ use super::tower::NAMED_IN;
 use crate::language::{self, Writer};
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
 use crate::world::World;
+use crate::world::ask::Tools;
 use crate::world::config::WorldConfig;
 use crate::world::corpus::corpus_item;
 use crate::world::split::{Split, Training};
@@ -31,15 +32,24 @@ use crate::world::split::{Split, Training};
 /// Stage 0b.
 pub struct Base {
     world: WorldConfig,
+    tools: Tools,
     params: BaseParams,
     tower: Option<StageId>,
 }
 
 /// Makes the stage of an arm.
 pub fn make(link: &Link) -> Arc<dyn Stage> {
-    let ArmParams { world, base, .. } = link.params.clone();
+    let ArmParams {
+        world, tools, base, ..
+    } = link.params.clone();
+    // The base calls no tool: all it shares with policies of many tools is their vocabulary.
+    let tools = match tools {
+        Tools::Paper => Tools::Paper,
+        _ => Tools::All,
+    };
     Arc::new(Base {
         world,
+        tools,
         params: base,
         tower: link.previous,
     })
@@ -55,7 +65,10 @@ impl Stage for Base {
     }
 
     fn params(&self) -> Value {
-        serde_json::json!({ "world": self.world, "base": self.params })
+        super::with_tools(
+            self.tools,
+            serde_json::json!({ "world": self.world, "base": self.params }),
+        )
     }
 
     fn inputs(&self) -> Vec<StageId> {
@@ -76,7 +89,7 @@ impl Stage for Base {
 
     fn run(&self, cx: &mut StageContext) -> Result<(), StageError> {
         let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
-        let vocabulary = language::vocabulary().map_err(failed)?;
+        let vocabulary = language::vocabulary_of(self.tools).map_err(failed)?;
         let scope = if self.params.train_tower {
             Scope::All
         } else {

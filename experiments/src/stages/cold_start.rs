@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use vrt_core::episode::Rules;
-use vrt_core::op::PaperOps;
 use vrt_core::pair::PreferencePair;
 use vrt_core::rollout::rollout;
 use vrt_core::sequence::Sequence;
@@ -18,7 +17,9 @@ use super::supervised::{Passes, fine_tune};
 use crate::language;
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
 use crate::teacher::Teacher;
+use crate::tools::with_ops;
 use crate::world::World;
+use crate::world::ask::Tools;
 use crate::world::config::WorldConfig;
 use crate::world::split::{Split, Training};
 
@@ -28,6 +29,7 @@ const DRAW: u32 = 512;
 /// Stage 1.
 pub struct ColdStart {
     world: WorldConfig,
+    tools: Tools,
     params: ColdStartParams,
     seed: u64,
     base: Option<StageId>,
@@ -36,10 +38,14 @@ pub struct ColdStart {
 /// Makes the stage of an arm.
 pub fn make(link: &Link) -> Arc<dyn Stage> {
     let ArmParams {
-        world, cold_start, ..
+        world,
+        tools,
+        cold_start,
+        ..
     } = link.params.clone();
     Arc::new(ColdStart {
         world,
+        tools,
         params: cold_start,
         seed: link.seed,
         base: link.previous,
@@ -56,7 +62,10 @@ impl Stage for ColdStart {
     }
 
     fn params(&self) -> Value {
-        serde_json::json!({ "world": self.world, "cold_start": self.params, "seed": self.seed })
+        super::with_tools(
+            self.tools,
+            serde_json::json!({ "world": self.world, "cold_start": self.params, "seed": self.seed }),
+        )
     }
 
     fn inputs(&self) -> Vec<StageId> {
@@ -110,8 +119,8 @@ impl ColdStart {
     fn traces(&self, cx: &StageContext) -> Result<Vec<(PreferencePair, Sequence)>, StageError> {
         self.params.teacher.validate().map_err(failed)?;
         let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
-        let vocabulary = language::vocabulary().map_err(failed)?;
-        let teacher = Teacher::new(&world, &self.params.teacher, &vocabulary);
+        let vocabulary = language::vocabulary_of(self.tools).map_err(failed)?;
+        let teacher = Teacher::new(&world, &self.params.teacher, &vocabulary).with(self.tools);
         let wanted = self.params.traces as usize;
         let mut kept = Vec::with_capacity(wanted);
         let mut number = super::first_pair(self.seed);
@@ -120,9 +129,11 @@ impl ColdStart {
             let keys = (number..number + DRAW).map(|i| Split::Train(Training::ColdStart).key(i));
             let pairs: Vec<PreferencePair> = keys.map(|key| world.pair(key)).collect();
             number += DRAW;
-            let (rollouts, _) =
-                rollout::<PaperOps, _>(&teacher, &pairs, 1, &Rules::default(), cx.threads())
-                    .map_err(failed)?;
+            let rules = Rules::default();
+            let (rollouts, _) = with_ops!(self.tools, Ops => {
+                rollout::<Ops, _>(&teacher, &pairs, 1, &rules, cx.threads())
+            })
+            .map_err(failed)?;
             for rollout in rollouts {
                 let pair = &pairs[rollout.pair];
                 for sample in rollout.samples {

@@ -1,12 +1,12 @@
 //! In: a policy. Out: its judgments of held-out pairs, one line each.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use dfdx::prelude::Cpu;
 use serde_json::Value;
 use vrt_core::episode::{Episode, Rules, StopReason};
 use vrt_core::model::Tiny;
-use vrt_core::op::PaperOps;
 use vrt_core::pair::{Preference, PreferencePair, Verdict};
 use vrt_core::policy::{FrameBank, Sampling, TinyPolicy};
 use vrt_core::rollout::rollout;
@@ -18,7 +18,9 @@ use super::steps::{failed, read_weights};
 use crate::language;
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
 use crate::stats::Row;
+use crate::tools::with_ops;
 use crate::world::World;
+use crate::world::ask::Tools;
 use crate::world::config::WorldConfig;
 use crate::world::split::{Length, Split};
 
@@ -31,6 +33,7 @@ const DRAW: usize = 512;
 /// The judging of held-out pairs.
 pub struct Eval {
     world: WorldConfig,
+    tools: Tools,
     params: EvalParams,
     seed: u64,
     policy: Option<StageId>,
@@ -38,9 +41,12 @@ pub struct Eval {
 
 /// Makes the stage of an arm.
 pub fn make(link: &Link) -> Arc<dyn Stage> {
-    let ArmParams { world, eval, .. } = link.params.clone();
+    let ArmParams {
+        world, tools, eval, ..
+    } = link.params.clone();
     Arc::new(Eval {
         world,
+        tools,
         params: eval,
         seed: link.seed,
         policy: link.previous,
@@ -59,7 +65,10 @@ impl Stage for Eval {
     fn params(&self) -> Value {
         // A greedy judge draws nothing: its judgments are the same for every seed.
         let seed = (self.params.decode == Decode::Sampled).then_some(self.seed);
-        serde_json::json!({ "world": self.world, "eval": self.params, "seed": seed })
+        super::with_tools(
+            self.tools,
+            serde_json::json!({ "world": self.world, "eval": self.params, "seed": seed }),
+        )
     }
 
     fn inputs(&self) -> Vec<StageId> {
@@ -99,7 +108,7 @@ impl Stage for Eval {
             .load_flat(&read_weights(cx.input(policy)?)?)
             .map_err(failed)?;
         let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
-        let vocabulary = language::vocabulary().map_err(failed)?;
+        let vocabulary = language::vocabulary_of(self.tools).map_err(failed)?;
         let keys: Vec<(Length, _)> = self
             .params
             .splits
@@ -148,13 +157,16 @@ impl Stage for Eval {
             let (rollouts, _) = if self.params.frames == Frames::Random {
                 rollout::<RandomFrames, _>(&judge, &pairs, 1, &rules, cx.threads())
             } else {
-                rollout::<PaperOps, _>(&judge, &pairs, 1, &rules, cx.threads())
+                with_ops!(self.tools, Ops => {
+                    rollout::<Ops, _>(&judge, &pairs, 1, &rules, cx.threads())
+                })
             }
             .map_err(failed)?;
             for rollout in rollouts {
                 let pair = &pairs[rollout.pair];
                 for sample in &rollout.samples {
-                    let row = row(pair, draw[rollout.pair].0, &sample.episode)?;
+                    let tools = !self.tools.is_paper();
+                    let row = row(pair, draw[rollout.pair].0, &sample.episode, tools)?;
                     serde_json::to_writer(&mut lines, &row).map_err(failed)?;
                     lines.push(b'\n');
                 }
@@ -165,8 +177,19 @@ impl Stage for Eval {
     }
 }
 
-fn row(pair: &PreferencePair, length: Length, episode: &Episode) -> Result<Row, StageError> {
+/// `tools` is whether more than the paper's tool is offered.
+fn row(
+    pair: &PreferencePair,
+    length: Length,
+    episode: &Episode,
+    tools: bool,
+) -> Result<Row, StageError> {
     let truth = pair.truth.ok_or_else(|| failed(Unlabelled(pair.key.0)))?;
+    let mut by_tool = BTreeMap::new();
+    let calls = episode.rounds.iter().flat_map(|round| &round.calls);
+    for call in calls.filter(|_| tools) {
+        *by_tool.entry(call.op.to_owned()).or_default() += 1;
+    }
     Ok(Row {
         pair: pair.key.0,
         split: length.name().to_owned(),
@@ -179,6 +202,8 @@ fn row(pair: &PreferencePair, length: Length, episode: &Episode) -> Result<Row, 
             .map_or("running", StopReason::name)
             .to_owned(),
         tokens: episode.tokens(),
+        by_tool,
+        visual_tokens: tools.then(|| episode.outcomes().map(|outcome| outcome.cost(1)).sum()),
     })
 }
 

@@ -9,7 +9,6 @@ use serde_json::Value;
 use vrt_core::episode::Rules;
 use vrt_core::model::Tiny;
 use vrt_core::objective::{Objective, VrThinker};
-use vrt_core::op::PaperOps;
 use vrt_core::policy::FrameBank;
 use vrt_train::grpo::{self, GrpoConfig, Task};
 use vrt_train::learner::{Learner, Scope};
@@ -20,13 +19,16 @@ use super::params::{ArmParams, GrpoParams};
 use super::steps::{self, Done, failed, read_weights};
 use crate::language;
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
+use crate::tools::with_ops;
 use crate::world::World;
+use crate::world::ask::Tools;
 use crate::world::config::WorldConfig;
 use crate::world::split::{Split, Training};
 
 /// Stage 3.
 pub struct Grpo {
     world: WorldConfig,
+    tools: Tools,
     params: GrpoParams,
     seed: u64,
     policy: Option<StageId>,
@@ -34,9 +36,12 @@ pub struct Grpo {
 
 /// Makes the stage of an arm.
 pub fn make(link: &Link) -> Arc<dyn Stage> {
-    let ArmParams { world, grpo, .. } = link.params.clone();
+    let ArmParams {
+        world, tools, grpo, ..
+    } = link.params.clone();
     Arc::new(Grpo {
         world,
+        tools,
         params: grpo,
         seed: link.seed,
         policy: link.previous,
@@ -84,7 +89,10 @@ impl Stage for Grpo {
     }
 
     fn params(&self) -> Value {
-        serde_json::json!({ "world": self.world, "grpo": self.params, "seed": self.seed })
+        super::with_tools(
+            self.tools,
+            serde_json::json!({ "world": self.world, "grpo": self.params, "seed": self.seed }),
+        )
     }
 
     fn inputs(&self) -> Vec<StageId> {
@@ -117,7 +125,7 @@ impl Stage for Grpo {
         })?;
         let parameters = read_weights(cx.input(policy)?)?;
         let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
-        let vocabulary = language::vocabulary().map_err(failed)?;
+        let vocabulary = language::vocabulary_of(self.tools).map_err(failed)?;
         let objective = self.params.objective()?;
         let mut reference = Tiny::new(&Cpu::default(), 0);
         reference.load_flat(&parameters).map_err(failed)?;
@@ -152,8 +160,10 @@ impl Stage for Grpo {
             config.steps,
             &mut 0u64,
             |learner, cursor, step| {
-                let metrics = grpo::step::<PaperOps, _>(learner, &task, &bank, step, cursor)
-                    .map_err(failed)?;
+                let metrics = with_ops!(self.tools, Ops => {
+                    grpo::step::<Ops, _>(learner, &task, &bank, step, cursor)
+                })
+                .map_err(failed)?;
                 let remark = format!(
                     "reward {:.3}, right {:.1} %, calls {:.2}",
                     metrics.reward,

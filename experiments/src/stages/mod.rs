@@ -20,6 +20,9 @@ use std::sync::Arc;
 use crate::graph::{Graph, MissingInput};
 use crate::stage::{Stage, StageId};
 use params::ArmParams;
+use serde_json::Value;
+
+use crate::world::ask::Tools;
 
 /// What a stage of a chain is made from.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +54,14 @@ pub const WORLD_SEED: u64 = 2510;
 
 /// Tokens a unit may have when it is sampled for a harvest or a judgment.
 const MAX_TOKENS: u32 = 64;
+
+/// A stage's parameters with the tools it works with, which the paper's own leave out of an identity.
+fn with_tools(tools: Tools, mut params: Value) -> Value {
+    if let (false, Value::Object(map)) = (tools.is_paper(), &mut params) {
+        map.insert("tools".to_owned(), serde_json::json!(tools));
+    }
+    params
+}
 
 /// Number of the first training pair of a run: runs of different seeds see different pairs.
 fn first_pair(seed: u64) -> u32 {

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use vrt_core::window::MemoryWindow;
 
+use crate::world::ask::Tools;
 use crate::world::config::WorldConfig;
 use crate::world::split::Length;
 use crate::world::teacher::TeacherParams;
@@ -16,6 +17,9 @@ use crate::world::teacher::TeacherParams;
 pub struct ArmParams {
     /// The world that pairs are drawn from.
     pub world: WorldConfig,
+    /// The tools that the policy is offered.
+    #[serde(skip_serializing_if = "Tools::is_paper")]
+    pub tools: Tools,
     /// The vision tower's own training.
     pub tower: TowerParams,
     /// The base: it plays the pretrained vision-language model.
@@ -44,6 +48,14 @@ pub struct TowerParams {
     pub batch: u32,
     /// Peak learning rate, decaying linearly to 0.
     pub lr: f64,
+    /// Share of pictures that are no plain frames: close looks and differences.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub drawn: f64,
+}
+
+/// What identities leave out, so that a recipe without it keeps its own.
+fn is_zero(share: &f64) -> bool {
+    *share == 0.0
 }
 
 impl Default for TowerParams {
@@ -53,6 +65,7 @@ impl Default for TowerParams {
             steps: 900,
             batch: 256,
             lr: 3e-3,
+            drawn: 0.0,
         }
     }
 }

@@ -102,6 +102,8 @@ impl Stage for Players {
                     calls: outcome.calls as u32,
                     stop: "answered".to_owned(),
                     tokens: 0,
+                    by_tool: Default::default(),
+                    visual_tokens: None,
                 };
                 serde_json::to_writer(&mut lines, &row).map_err(failed)?;
                 lines.push(b'\n');

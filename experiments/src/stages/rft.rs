@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use vrt_core::episode::Rules;
-use vrt_core::op::PaperOps;
 use vrt_core::pair::PreferencePair;
 use vrt_core::policy::{FrameBank, Sampling, TinyPolicy};
 use vrt_core::rollout::rollout;
@@ -21,7 +20,9 @@ use super::steps::{failed, read_weights};
 use super::supervised::{Passes, fine_tune};
 use crate::language;
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
+use crate::tools::with_ops;
 use crate::world::World;
+use crate::world::ask::Tools;
 use crate::world::config::WorldConfig;
 use crate::world::split::{Split, Training};
 
@@ -31,6 +32,7 @@ const DRAW: u32 = 256;
 /// Stage 2.
 pub struct Rft {
     world: WorldConfig,
+    tools: Tools,
     params: RftParams,
     seed: u64,
     policy: Option<StageId>,
@@ -38,9 +40,12 @@ pub struct Rft {
 
 /// Makes the stage of an arm.
 pub fn make(link: &Link) -> Arc<dyn Stage> {
-    let ArmParams { world, rft, .. } = link.params.clone();
+    let ArmParams {
+        world, tools, rft, ..
+    } = link.params.clone();
     Arc::new(Rft {
         world,
+        tools,
         params: rft,
         seed: link.seed,
         policy: link.previous,
@@ -57,7 +62,10 @@ impl Stage for Rft {
     }
 
     fn params(&self) -> Value {
-        serde_json::json!({ "world": self.world, "rft": self.params, "seed": self.seed })
+        super::with_tools(
+            self.tools,
+            serde_json::json!({ "world": self.world, "rft": self.params, "seed": self.seed }),
+        )
     }
 
     fn inputs(&self) -> Vec<StageId> {
@@ -115,7 +123,7 @@ impl Rft {
         parameters: Vec<f32>,
     ) -> Result<(Vec<(PreferencePair, Sequence)>, Harvest), StageError> {
         let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
-        let vocabulary = language::vocabulary().map_err(failed)?;
+        let vocabulary = language::vocabulary_of(self.tools).map_err(failed)?;
         let learner = Learner::new(
             parameters,
             Scope::Language,
@@ -144,9 +152,11 @@ impl Rft {
             let keys = numbers.map(|i| Split::Train(Training::Rejection).key(i));
             let pairs: Vec<PreferencePair> = keys.map(|key| world.pair(key)).collect();
             let samples = self.params.samples;
-            let (rollouts, _) =
-                rollout::<PaperOps, _>(&policy, &pairs, samples, &Rules::default(), cx.threads())
-                    .map_err(failed)?;
+            let rules = Rules::default();
+            let (rollouts, _) = with_ops!(self.tools, Ops => {
+                rollout::<Ops, _>(&policy, &pairs, samples, &rules, cx.threads())
+            })
+            .map_err(failed)?;
             for rollout in rollouts {
                 let pair = &pairs[rollout.pair];
                 let Some(truth) = &pair.truth else { continue };

@@ -9,6 +9,7 @@ use rand_distr::StandardNormal;
 use serde::Serialize;
 use serde_json::Value;
 use vrt_core::model::kernels::{matmul_nn, matmul_nt, matmul_tn};
+use vrt_core::model::patches::fitted;
 use vrt_core::model::{Fused, ParamSpec, Tiny};
 use vrt_core::pair::PairKey;
 use vrt_core::rng::{self, Purpose};
@@ -23,7 +24,7 @@ use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
 use crate::world::World;
 use crate::world::config::WorldConfig;
 use crate::world::split::{Split, Training};
-use crate::world::tower::{HEADS, HeadLoss, TowerTarget, WIDTH, tower_frame};
+use crate::world::tower::{Glimpse, HEADS, HeadLoss, TowerTarget, WIDTH};
 
 /// A frame is one row, its name plus its token: names start in the first numbers of a row, and the tower speaks in
 /// the others, so that neither drowns the other.
@@ -137,6 +138,7 @@ impl Stage for Tower {
                     numbers.map(|i| Split::Train(Training::Tower).key(step as u32 * batch + i));
                 frames_gradient(
                     &world,
+                    self.params.drawn,
                     &model,
                     &flat[parameters..],
                     keys.collect(),
@@ -160,7 +162,7 @@ impl Stage for Tower {
             cx.progress().set(step + 1);
         }
         flat.truncate(parameters);
-        settle(&world, &model, &layout, &mut flat)?;
+        settle(&world, self.params.drawn, &model, &layout, &mut flat)?;
         let path = cx.out().join(WEIGHTS);
         vrt_train::checkpoint::save_weights(&path, &layout, &flat).map_err(failed)
     }
@@ -170,17 +172,17 @@ impl Stage for Tower {
 /// mean 0 and root mean square [`LOUDNESS`] in the others: the heads do not care.
 fn settle(
     world: &World,
+    drawn: f64,
     model: &Tiny,
     layout: &[ParamSpec],
     flat: &mut [f32],
 ) -> Result<(), StageError> {
     let mut patches = Vec::new();
     for key in Split::Train(Training::Tower).keys(SETTLED_ON) {
-        let (side, offset) = tower_frame(world, key);
-        let frame = world.pair(key).videos[side as usize]
-            .frame(offset)
-            .map_err(failed)?;
-        patches.extend(model.patchify(&frame).map_err(failed)?);
+        let glimpse = Glimpse::of(world, key, drawn).map_err(failed)?;
+        let picture = world.pair(key).view(glimpse.view).map_err(failed)?;
+        let picture = fitted(picture, Tiny::SIDE).map_err(failed)?;
+        patches.extend(model.patchify(&picture).map_err(failed)?);
     }
     let tokens = model
         .visual_rows::<Fused>(&Cpu::default(), &patches)
@@ -222,6 +224,7 @@ fn settle(
 /// Loss of some frames and its gradient by the model's parameters and the heads, in one list.
 fn frames_gradient(
     world: &World,
+    drawn: f64,
     model: &Tiny,
     heads: &[f32],
     keys: Vec<PairKey>,
@@ -231,12 +234,11 @@ fn frames_gradient(
     let mut patches = Vec::new();
     let mut targets = Vec::with_capacity(n);
     for key in keys {
-        let facts = world.facts(key);
-        let (side, offset) = tower_frame(world, key);
-        let pair = world.pair(key);
-        let frame = pair.videos[side as usize].frame(offset).map_err(failed)?;
-        patches.extend(model.patchify(&frame).map_err(failed)?);
-        targets.push(facts.frame(side, offset).target());
+        let glimpse = Glimpse::of(world, key, drawn).map_err(failed)?;
+        let picture = world.pair(key).view(glimpse.view).map_err(failed)?;
+        let picture = fitted(picture, Tiny::SIDE).map_err(failed)?;
+        patches.extend(model.patchify(&picture).map_err(failed)?);
+        targets.push(glimpse.target);
     }
     let (weights, bias) = heads.split_at(WIDTH * Tiny::WIDTH);
     let mut head_gradient = vec![0.0; heads.len()];

@@ -3,6 +3,7 @@
 //! The world stands in for the data sets: judging a pair needs evidence that evenly sampled frames
 //! rarely show, cues tell where to look, and half of what the cues announce is harmless.
 
+pub mod ask;
 pub mod chooser;
 pub mod config;
 pub mod corpus;

@@ -6,11 +6,12 @@ use vrt_core::pair::{FrameIndex, Judgment, PairKey, Verdict};
 use vrt_core::rng::{Purpose, stream};
 
 use super::World;
+use super::ask::{Ask, Tools};
 use super::facts::PairFacts;
 use super::knowledge::Knowledge;
 use super::report::Report;
 use super::split::Length;
-use super::teacher::{Call, Decision, TeacherParams, decide};
+use super::teacher::{Decision, TeacherParams, decide};
 
 /// Tool calls that an episode may make before it must answer.
 pub const MAX_CALLS: usize = 3;
@@ -53,8 +54,8 @@ pub struct Unit {
     pub report: Report,
     /// The judgment so far: a recommendation, or in the last unit the answer.
     pub judgment: Judgment,
-    /// The frames asked for; `None` in the last unit.
-    pub call: Option<Call>,
+    /// What is asked for; `None` in the last unit.
+    pub ask: Option<Ask>,
 }
 
 /// One episode of a player.
@@ -68,31 +69,42 @@ pub struct Play {
     pub units: Vec<Unit>,
 }
 
-/// The teacher judges one pair; `sample` tells several plays of one pair apart.
-pub fn teach(world: &World, key: PairKey, params: &TeacherParams, sample: u64) -> Play {
+/// The teacher judges one pair with these tools; `sample` tells several plays of one pair apart.
+pub fn teach(
+    world: &World,
+    key: PairKey,
+    params: &TeacherParams,
+    tools: Tools,
+    sample: u64,
+) -> Play {
     let facts = world.facts(key);
     let mut rng = stream(world.seed(), Purpose::Teacher, 0, key.0, sample);
     let initial = facts.pool().evenly(INITIAL_PER_VIDEO);
     let (mut knowledge, mut report) =
         Knowledge::new(facts, initial.clone(), params.estimate_noise, &mut rng);
     let mut units = Vec::new();
+    let mut past: Vec<Vec<FrameIndex>> = Vec::new();
     loop {
         let decision = if units.len() < MAX_CALLS {
             decide(&knowledge, units.len(), params, &mut rng)
         } else {
             Decision::Answer
         };
-        let call = match decision {
-            Decision::Call(call) => Some(call),
+        let ask = match decision {
+            Decision::Call(call) => Some(Ask::with(tools, call, &facts, past.len(), &mut rng)),
             Decision::Answer => None,
         };
         units.push(Unit {
             report,
             judgment: knowledge.judgment(),
-            call,
+            ask,
         });
-        match call {
-            Some(call) => report = knowledge.look(&call.frames(facts.pool()), &mut rng),
+        match ask {
+            Some(ask) => {
+                let frames = ask.frames(facts.pool(), &past);
+                report = knowledge.look(&frames, &mut rng);
+                past.push(frames);
+            }
             None => {
                 return Play {
                     facts,
@@ -136,7 +148,7 @@ pub fn play(
                     (knowledge.judgment(), 0)
                 }
                 Player::Teacher(params) => {
-                    let units = teach(world, key, params, 0).units;
+                    let units = teach(world, key, params, Tools::Paper, 0).units;
                     (units[units.len() - 1].judgment, units.len() - 1)
                 }
             };
@@ -259,12 +271,15 @@ mod tests {
             ..TeacherParams::default()
         };
         for key in Split::Train(Training::ColdStart).keys(50) {
-            let play = teach(&world, key, &never_stop, 0);
+            let play = teach(&world, key, &never_stop, Tools::Paper, 0);
             assert_eq!(play.units.len(), MAX_CALLS + 1);
-            let answers = play.units.iter().filter(|unit| unit.call.is_none());
+            let answers = play.units.iter().filter(|unit| unit.ask.is_none());
             assert_eq!(answers.count(), 1);
-            assert_eq!(play, teach(&world, key, &never_stop, 0));
-            assert_ne!(play.units, teach(&world, key, &never_stop, 1).units);
+            assert_eq!(play, teach(&world, key, &never_stop, Tools::Paper, 0));
+            assert_ne!(
+                play.units,
+                teach(&world, key, &never_stop, Tools::Paper, 1).units
+            );
         }
     }
 }

@@ -6,10 +6,13 @@
 use std::ops::Range;
 
 use rand::RngExt;
-use vrt_core::pair::{FrameOffset, PairKey, Side};
+use vrt_core::op::{OpError, Workspace, frame_difference, zoom_in};
+use vrt_core::pair::{FrameIndex, FrameOffset, PairKey, Side};
 use vrt_core::rng::{Purpose, stream};
+use vrt_core::view::View;
 
 use super::World;
+use super::ask::around_sprite;
 use super::frame::{FrameFacts, REACH};
 use super::glance::glance;
 use super::subject::{Colour, Shape};
@@ -93,6 +96,63 @@ impl FrameFacts {
             known[19..21].fill(0.0);
         }
         TowerTarget { values, known }
+    }
+}
+
+/// One picture of a training pair, and what the tower should see in it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Glimpse {
+    /// The picture.
+    pub view: View,
+    /// What it shows.
+    pub target: TowerTarget,
+}
+
+impl Glimpse {
+    /// The glimpse of a training pair; with chance `drawn` it is a close look or a difference.
+    ///
+    /// # Errors
+    /// As the operation that draws it; never for pairs of the world.
+    pub fn of(world: &World, key: PairKey, drawn: f64) -> Result<Self, OpError> {
+        let facts = world.facts(key);
+        let (side, offset) = tower_frame(world, key);
+        let target = facts.frame(side, offset).target();
+        let plain = |frame: FrameIndex| Self {
+            view: frame.into(),
+            target,
+        };
+        let Some(frame) = facts.pool().index(side, offset) else {
+            return Ok(plain(facts.pool().evenly(1)[0]));
+        };
+        let mut rng = stream(world.seed(), Purpose::Corpus, 2, key.0, 0);
+        if drawn == 0.0 || !rng.random_bool(drawn) {
+            return Ok(plain(frame));
+        }
+        let pair = world.pair(key);
+        let mut workspace = Workspace::new(&pair);
+        let mut target = target;
+        let distance = rng.random_range(1..12u32);
+        let before = offset.0.checked_sub(distance).map(FrameOffset);
+        let before = before.and_then(|before| facts.pool().index(side, before));
+        let outcome = match before {
+            Some(before) if rng.random_bool(0.5) => {
+                // Every difference shows two sprites.
+                target.known[11] = 0.0;
+                frame_difference(&mut workspace, before, frame)?
+            }
+            _ => {
+                // A part of a frame tells neither how light the whole is, nor where the part was, nor what is beside it.
+                target.known[11] = 0.0;
+                target.known[13..16].fill(0.0);
+                target.known[19..21].fill(0.0);
+                let [left, top, right, bottom] = around_sprite(&facts, side, offset);
+                zoom_in(&mut workspace, frame, left, top, right, bottom)?
+            }
+        };
+        Ok(Self {
+            view: outcome.views[0],
+            target,
+        })
     }
 }
 

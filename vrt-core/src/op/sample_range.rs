@@ -37,15 +37,7 @@ pub fn sample_range(
             "ask for each video on its own",
         );
     }
-    let span = u64::from(last.get() - first.get());
-    let count = u64::from(count.max(1)).min(span + 1);
-    let frames = (0..count).filter_map(|step| {
-        // The nearest whole number to first + span·step / (count − 1); one frame alone stands in the middle.
-        let along = match count {
-            1 => span / 2,
-            _ => (2 * span * step + (count - 1)) / (2 * (count - 1)),
-        };
-        FrameIndex::new(first.get() + along as u32)
-    });
-    Ok(Outcome::of_frames(frames))
+    Ok(Outcome::of_frames(
+        view.limits.pool.spread(first, last, count),
+    ))
 }
