@@ -1,12 +1,11 @@
-//! Log-probabilities of target tokens: gather, normalisation, output map, log-softmax, pick.
+//! Log-probabilities of tokens, one a row: normalisation, output map, log-softmax, selection.
 
 use dfdx::prelude::*;
 
 use super::backward;
 use super::tape::{numbers, take, update};
-use crate::model::kernels::{self, add, matmul_nn, matmul_nt, matmul_tn};
+use crate::model::kernels::{self, matmul_nn, matmul_nt, matmul_tn};
 use crate::model::ops::{RMS_EPS, Rows, Scored};
-use crate::sequence::Packed;
 
 const BLOCK: usize = 128;
 
@@ -15,30 +14,17 @@ pub fn token_logps<const VOCAB: usize, const D: usize, T: Tape<f32, Cpu>>(
     x: Rows<D, Cpu, T>,
     norm: &Tensor<Rank1<D>, f32, Cpu>,
     table: &Tensor<Rank2<VOCAB, D>, f32, Cpu>,
-    batch: &Packed,
+    tokens: &[u32],
     temperature: f32,
 ) -> Scored<Cpu, T> {
     let (x, mut tape) = x.split_tape();
-    let all = numbers(&x);
-    let rows: Vec<usize> = batch
-        .target_rows
-        .iter()
-        .map(|&row| row as usize * D)
-        .collect();
-    let tokens: Vec<usize> = batch
-        .target_tokens
-        .iter()
-        .map(|&token| token as usize)
-        .collect();
-    let count = rows.len();
-    let mut picked = Vec::with_capacity(count * D);
-    for &at in &rows {
-        picked.extend_from_slice(&all[at..at + D]);
-    }
+    let input = numbers(&x);
+    let tokens: Vec<usize> = tokens.iter().map(|&token| token as usize).collect();
+    let count = tokens.len();
     let (gain, entries) = (numbers(norm), numbers(table));
     let mut inverse = vec![0.0; count];
     let mut normed = vec![0.0; count * D];
-    kernels::rmsnorm(&mut normed, &picked, &gain, RMS_EPS, Some(&mut inverse));
+    kernels::rmsnorm(&mut normed, &input, &gain, RMS_EPS, Some(&mut inverse));
 
     let scale = 1.0 / temperature;
     let mut logps = Vec::with_capacity(count);
@@ -87,15 +73,12 @@ pub fn token_logps<const VOCAB: usize, const D: usize, T: Tape<f32, Cpu>>(
             matmul_nn(dnormed, dlogits, &entries, [here, D, VOCAB], 0.0);
         }
         **store.get_or_alloc_mut(&table_at)? = dentries;
-        let mut dpicked = vec![0.0; count * D];
+        let mut dx = take(store, &x_at)?;
         update(store, &norm_at, |dgain| {
-            backward::rms_norm(&mut dpicked, dgain, &dnormed, &picked, &inverse, &gain);
+            backward::rms_norm(&mut dx, dgain, &dnormed, &input, &inverse, &gain);
         })?;
-        update(store, &x_at, |dx| {
-            for (&at, row) in rows.iter().zip(dpicked.chunks_exact(D)) {
-                add(&mut dx[at..at + D], row);
-            }
-        })
+        **store.get_or_alloc_mut(&x_at)? = dx;
+        Ok(())
     });
     Scored {
         logps: out.put_tape(tape),

@@ -10,6 +10,7 @@ mod linear;
 mod logp;
 mod merge;
 mod mlp;
+mod pick;
 mod scores;
 mod tape;
 
@@ -70,13 +71,20 @@ impl Ops<Cpu> for Fused {
         attention::text(x, weights, context)
     }
 
+    fn pick<const W: usize, T: Tape<f32, Cpu>>(
+        x: Rows<W, Cpu, T>,
+        rows: &[u32],
+    ) -> Rows<W, Cpu, T> {
+        pick::pick(x, rows)
+    }
+
     fn token_logps<const VOCAB: usize, const D: usize, T: Tape<f32, Cpu>>(
         x: Rows<D, Cpu, T>,
         norm: &Tensor<Rank1<D>, f32, Cpu>,
         table: &Tensor<Rank2<VOCAB, D>, f32, Cpu>,
-        batch: &Packed,
+        tokens: &[u32],
         temperature: f32,
     ) -> Scored<Cpu, T> {
-        logp::token_logps(x, norm, table, batch, temperature)
+        logp::token_logps(x, norm, table, tokens, temperature)
     }
 }
