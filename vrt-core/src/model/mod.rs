@@ -4,6 +4,7 @@ pub mod attention;
 mod cache;
 pub mod decode;
 pub mod decoder;
+pub mod device;
 pub mod dims;
 pub mod error;
 pub mod gradients;
