@@ -9,6 +9,7 @@ pub mod dims;
 pub mod error;
 pub mod gradients;
 pub mod kernels;
+pub mod lora;
 pub mod ops;
 pub mod panels;
 pub mod params;

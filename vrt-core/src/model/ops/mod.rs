@@ -2,7 +2,7 @@
 //! any device, the reference; [`Fused`] with forward and backward written by hand, on the CPU.
 
 mod composed;
-mod fused;
+pub(super) mod fused;
 
 use dfdx::prelude::*;
 

@@ -27,26 +27,11 @@ pub fn token_logps<const VOCAB: usize, const D: usize, T: Tape<f32, Cpu>>(
     kernels::rmsnorm(&mut normed, &input, &gain, RMS_EPS, Some(&mut inverse));
 
     let scale = 1.0 / temperature;
-    let mut logps = Vec::with_capacity(count);
-    let mut entropy = Vec::with_capacity(count);
-    let mut probs = vec![0.0; count * VOCAB];
-    let mut scores = vec![0.0; VOCAB];
-    let blocks = probs
-        .chunks_mut(BLOCK * VOCAB)
-        .zip(normed.chunks(BLOCK * D))
-        .zip(tokens.chunks(BLOCK));
-    for ((probs, normed), tokens) in blocks {
-        matmul_nt(probs, normed, &entries, [tokens.len(), VOCAB, D], 0.0);
-        for (row, &token) in probs.chunks_exact_mut(VOCAB).zip(tokens) {
-            for (score, value) in scores.iter_mut().zip(row.iter_mut()) {
-                *value *= scale;
-                *score = *value;
-            }
-            let total = kernels::softmax(row);
-            logps.push(scores[token] - total);
-            entropy.push(total - kernels::dot(row, &scores));
-        }
-    }
+    let Picked {
+        logps,
+        entropy,
+        mut probs,
+    } = Picked::new(&normed, &entries, &tokens, scale, VOCAB);
 
     let out = x.device().tensor_from_vec(logps, (count,));
     let (x_at, norm_at) = (x.clone(), norm.clone());
@@ -62,13 +47,7 @@ pub fn token_logps<const VOCAB: usize, const D: usize, T: Tape<f32, Cpu>>(
             .zip(tokens.chunks(BLOCK).zip(dlogps.chunks(BLOCK)));
         for (((dlogits, dnormed), normed), (tokens, dlogps)) in blocks {
             let here = tokens.len();
-            for ((row, &token), dlogp) in dlogits.chunks_exact_mut(VOCAB).zip(tokens).zip(dlogps) {
-                let factor = dlogp * scale;
-                for value in row.iter_mut() {
-                    *value *= -factor;
-                }
-                row[token] += factor;
-            }
+            logit_gradients(dlogits, tokens, dlogps, scale);
             matmul_tn(&mut dentries, dlogits, normed, [VOCAB, D, here], 1.0);
             matmul_nn(dnormed, dlogits, &entries, [here, D, VOCAB], 0.0);
         }
@@ -83,5 +62,64 @@ pub fn token_logps<const VOCAB: usize, const D: usize, T: Tape<f32, Cpu>>(
     Scored {
         logps: out.put_tape(tape),
         entropy,
+    }
+}
+
+/// Scores of tokens, one a row.
+pub struct Picked {
+    /// Log-probability of each token.
+    pub logps: Vec<f32>,
+    /// Entropy of each row's distribution.
+    pub entropy: Vec<f32>,
+    /// The distributions, `rows × vocab`.
+    pub probs: Vec<f32>,
+}
+
+impl Picked {
+    /// Scores `tokens` by the normalised rows `normed` under an output map of `vocab` entries.
+    pub fn new(
+        normed: &[f32],
+        entries: &[f32],
+        tokens: &[usize],
+        scale: f32,
+        vocab: usize,
+    ) -> Self {
+        let width = entries.len() / vocab;
+        let mut picked = Self {
+            logps: Vec::with_capacity(tokens.len()),
+            entropy: Vec::with_capacity(tokens.len()),
+            probs: vec![0.0; tokens.len() * vocab],
+        };
+        let mut scores = vec![0.0; vocab];
+        let blocks = picked
+            .probs
+            .chunks_mut(BLOCK * vocab)
+            .zip(normed.chunks(BLOCK * width))
+            .zip(tokens.chunks(BLOCK));
+        for ((probs, normed), tokens) in blocks {
+            matmul_nt(probs, normed, entries, [tokens.len(), vocab, width], 0.0);
+            for (row, &token) in probs.chunks_exact_mut(vocab).zip(tokens) {
+                for (score, value) in scores.iter_mut().zip(row.iter_mut()) {
+                    *value *= scale;
+                    *score = *value;
+                }
+                let total = kernels::softmax(row);
+                picked.logps.push(scores[token] - total);
+                picked.entropy.push(total - kernels::dot(row, &scores));
+            }
+        }
+        picked
+    }
+}
+
+/// Turns distributions into the gradient of their logits, given that of each token's log-probability.
+pub fn logit_gradients(probs: &mut [f32], tokens: &[usize], dlogps: &[f32], scale: f32) {
+    let vocab = probs.len() / tokens.len().max(1);
+    for ((row, &token), dlogp) in probs.chunks_exact_mut(vocab.max(1)).zip(tokens).zip(dlogps) {
+        let factor = dlogp * scale;
+        for value in row.iter_mut() {
+            *value *= -factor;
+        }
+        row[token] += factor;
     }
 }

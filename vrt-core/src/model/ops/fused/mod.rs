@@ -3,15 +3,15 @@
 //! One file an operation. Each keeps what its backward needs in buffers of its own. One thread: a batch
 //! is split over threads by whoever trains.
 
-mod attention;
-mod backward;
-mod embed;
+pub(in crate::model) mod attention;
+pub(in crate::model) mod backward;
+pub(in crate::model) mod embed;
 mod linear;
-mod logp;
+pub(in crate::model) mod logp;
 mod merge;
-mod mlp;
+pub(in crate::model) mod mlp;
 mod pick;
-mod scores;
+pub(in crate::model) mod scores;
 mod tape;
 
 use dfdx::prelude::*;
