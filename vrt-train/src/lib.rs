@@ -8,6 +8,7 @@ pub mod atomic;
 pub mod checkpoint;
 pub mod grpo;
 pub mod learner;
+pub mod lora;
 pub mod loss;
 pub mod optim;
 pub mod rejection;

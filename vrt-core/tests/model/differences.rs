@@ -165,7 +165,14 @@ fn token_logps() {
     let batch = crate::support::dense_batch(3, &[100, 90], 80, 1);
     for temperature in [1.0, 0.6] {
         check::<(FinalNorm<6>, Embedding<384, 6>), 6, _>(190, |x, (norm, head)| {
-            Fused::token_logps(x, &norm.norm, &head.table, &batch, temperature).logps
+            Fused::token_logps(
+                Fused::pick(x, &batch.target_rows),
+                &norm.norm,
+                &head.table,
+                &batch.target_tokens,
+                temperature,
+            )
+            .logps
         });
     }
 }
