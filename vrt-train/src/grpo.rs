@@ -32,6 +32,7 @@ use crate::advantage::{Advantages, advantages, of_groups};
 use crate::learner::{LearnError, Learner, ShardTokens, Sight};
 use crate::loss::{Batch, LossSums, SampledTokens, kl_value, policy_loss};
 use crate::optim::Schedule;
+use crate::report::GroupReport;
 
 /// How GRPO runs; what is rewarded stands in the objective.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -142,6 +143,8 @@ pub struct GrpoStep {
     pub drift: f64,
     /// Largest norm of a mini-batch's gradient.
     pub norm: f32,
+    /// The step's first group that teaches, line by line: who won, and because of which term.
+    pub example: Vec<String>,
 }
 
 /// One sample to learn from.
@@ -186,6 +189,7 @@ pub fn step<O: OpSet, B: Objective>(
     };
     let mut lessons: Vec<Lesson> = Vec::new();
     let mut sheets: Vec<RewardSheet> = Vec::new();
+    let mut first: Vec<Judged> = Vec::new();
     let spec = task.objective.loss();
     let most = (config.groups as f64 * config.draws).ceil() as u64;
     let sampling = Sampling {
@@ -240,6 +244,9 @@ pub fn step<O: OpSet, B: Objective>(
             }
             let group = sheets.len();
             sheets.push(sheet);
+            if group == 0 {
+                first = judged;
+            }
             for (number, sample) in rollout.samples.into_iter().enumerate() {
                 let Some(sequence) = sample
                     .sequence
@@ -276,6 +283,15 @@ pub fn step<O: OpSet, B: Objective>(
     let penalties = penalties(&spec, &sheets, &lessons);
     let groups = of_groups(&sheets, &penalties, &task.objective.advantage());
     seen.share(&groups);
+    if let (Some(sheet), Some(advantages)) = (sheets.first(), groups.first()) {
+        let report = GroupReport {
+            objective: B::NAME,
+            samples: &first,
+            sheet,
+            advantages,
+        };
+        seen.step.example = report.to_string().lines().map(str::to_owned).collect();
+    }
     for lesson in &mut lessons {
         let (group, sample) = lesson.place;
         lesson.advantage = groups[group].values[sample];

@@ -12,4 +12,5 @@ pub mod lora;
 pub mod loss;
 pub mod optim;
 pub mod rejection;
+pub mod report;
 pub mod sft;
