@@ -1,6 +1,6 @@
 //! In: a checked objective. Out: its struct, its defaults, its checks, and its `Objective` impl.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
@@ -349,10 +349,11 @@ fn checks(objective: &Objective<'_>) -> TokenStream {
         let (left, right) = (require.left.interval(&leaf), require.right.interval(&leaf));
         let words = require.words();
         let broken = broken(require.or_equal);
-        quote_spanned! {joined(tokens)=>
+        let assertion = assertion(tokens, quote!(!(#broken), #words));
+        quote! {
             {
                 let (left, right) = (#left.high, #right.high);
-                assert!(!(#broken), #words);
+                #assertion;
             }
         }
     });
@@ -418,11 +419,16 @@ fn place(term: &Term) -> Span {
     term.path.span().resolved_at(Span::call_site())
 }
 
-/// The place of all these tokens, as far as the compiler can join them.
-fn joined(tokens: &TokenStream) -> Span {
+/// `assert!(…)` from the first of these tokens to the last: the compiler underlines all of a macro's call, and joining
+/// spans is not stable.
+fn assertion(tokens: &TokenStream, arguments: TokenStream) -> TokenStream {
     let mut spans = tokens.clone().into_iter().map(|token| token.span());
     let first = spans.next().unwrap_or_else(Span::call_site);
-    spans.fold(first, |all, span| all.join(span).unwrap_or(all))
+    let last = spans.last().unwrap_or(first);
+    let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
+    arguments.set_span(last);
+    let name = Ident::new("assert", first);
+    quote!(#name! #arguments)
 }
 
 /// Stands in for a refused objective, so that code that uses it reports nothing further.

@@ -613,7 +613,12 @@ impl<'a> Fields<'a> {
     }
 
     fn number(&mut self, name: &str, low: f64, high: f64, errors: &mut Errors) -> Option<f64> {
-        let field = self.expect(name, "0.2", errors)?;
+        let example = if (low..=high).contains(&0.2) {
+            0.2
+        } else {
+            low + 1.0
+        };
+        let field = self.expect(name, &example.to_string(), errors)?;
         match &field.value {
             Value::Number(value, expr) => {
                 if !(low..=high).contains(value) {
