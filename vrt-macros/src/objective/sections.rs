@@ -330,7 +330,7 @@ fn choice(
     let default = format_ident!("{}", known.first()?);
     let word = match part {
         None => default,
-        Some(part) => match part.fields.first().map(|field| &field.value) {
+        Some(part) => match part.value() {
             Some(Value::Word(word)) if known.contains(&word.to_string().as_str()) => word.clone(),
             Some(Value::Word(word) | Value::Call(word, _)) => {
                 let written = word.to_string();
@@ -417,7 +417,7 @@ fn reduction(part: &Part, errors: &mut Errors) -> Option<TokenStream> {
         "global_token_mean",
         "sum_over_constant",
     ];
-    let word = match part.fields.first().map(|field| &field.value) {
+    let word = match part.value() {
         Some(Value::Word(word)) if word != "sum_over_constant" => word,
         Some(Value::Call(word, constant)) if word == "sum_over_constant" => {
             if *constant < 1.0 {
