@@ -51,8 +51,7 @@ fn check<P: Zeros<Cpu>, const W: usize, S: Shape>(
             .sum();
         let c = dev.tensor_from_vec(c, *y.shape());
         let mut gradients = (y * c).sum::<Rank0, _>().backward();
-        let mut on_weights = vec![0.0; flat.len()];
-        params::gradients_flat(&weights, &mut gradients, &mut on_weights).unwrap();
+        let on_weights = params::gradients_flat(&weights, &mut gradients);
         (sum, on_weights, gradients.get(&x).as_vec())
     };
     let (_, on_weights, on_input) = value(&flat, &input);
