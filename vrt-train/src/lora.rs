@@ -29,6 +29,10 @@ pub struct Part<'a> {
     pub visual: &'a [f32],
 }
 
+/// A shard's number and its targets' log-probabilities → the shard's loss and its derivative by each of them, both
+/// already normalised over the whole batch.
+pub type LoraLoss<'a> = dyn Fn(usize, &[f32]) -> (f64, Vec<f32>) + Sync + 'a;
+
 /// What one step did.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LoraStep {
@@ -66,8 +70,7 @@ impl LoraLearner {
         }
     }
 
-    /// One step. `loss` takes a shard's number and its targets' log-probabilities, and returns the shard's loss with
-    /// its derivative by each of them, already normalised over the whole batch.
+    /// One step over the shards of a batch.
     ///
     /// # Errors
     /// [`LoraStepError`]; nothing was changed then.
@@ -76,7 +79,7 @@ impl LoraLearner {
         parts: &[Part<'_>],
         temperature: f32,
         rate: f32,
-        loss: &(dyn Fn(usize, &[f32]) -> (f64, Vec<f32>) + Sync),
+        loss: &LoraLoss<'_>,
     ) -> Result<LoraStep, LoraStepError> {
         let lora = &self.lora;
         let shards = shard::in_order(parts.len(), self.threads, |number| {
