@@ -6,3 +6,13 @@ pub mod micro;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
+
+/// The tutorials' programs run.
+#[cfg(doctest)]
+pub mod tutorials {
+    #[doc = include_str!("../docs/first-visual-op.md")]
+    pub struct FirstVisualOp;
+
+    #[doc = include_str!("../docs/first-reward-term.md")]
+    pub struct FirstRewardTerm;
+}

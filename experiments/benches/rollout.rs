@@ -7,7 +7,7 @@ mod rate;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use dfdx::prelude::Cpu;
-use experiments::language;
+use experiments::kit::{Kit, Offered};
 use experiments::stages::WORLD_SEED;
 use experiments::stages::control::OracleChooser;
 use experiments::teacher::Teacher;
@@ -93,7 +93,9 @@ fn rows(rollouts: &[Rollout]) -> usize {
 
 fn sampling(c: &mut Criterion) {
     let world = World::new(WORLD_SEED, WorldConfig::default()).expect("the default world is valid");
-    let vocabulary = language::vocabulary().expect("the words fit the embedding table");
+    let vocabulary = Offered::paper()
+        .vocabulary()
+        .expect("the words fit the embedding table");
     let model = cold_start(&world, &vocabulary);
     let chooser = OracleChooser::new(&world, &vocabulary);
     let keys = (0..PAIRS).map(|number| Split::Train(Training::Grpo).key(number));

@@ -1,8 +1,7 @@
 //! In: reports, plays and corpus items of the world. Out: the sequences a tiny policy learns them as.
 
 use vrt_core::episode::Rules;
-use vrt_core::model::Tiny;
-use vrt_core::op::{AllOps, OpError, OpSet, Outcome, PaperOps, Past, Workspace};
+use vrt_core::op::{OpError, Outcome, Past, Workspace};
 use vrt_core::pair::{Judgment, PreferencePair};
 use vrt_core::policy::query_rows;
 use vrt_core::sequence::Sequence;
@@ -10,39 +9,11 @@ use vrt_core::tokenizer::{Piece, Vocabulary, VocabularyError};
 use vrt_core::view::View;
 use vrt_core::window::{MemoryWindow, visible};
 
-use crate::world::ask::{Ask, Tools};
 use crate::world::corpus::CorpusItem;
 use crate::world::players::{Play, Unit};
 use crate::world::report::Report;
-use crate::world::split::Length;
-use crate::world::teacher::Call;
-use crate::world::words::{self, Word};
-
-/// The vocabulary of the paper's operations and the world's words.
-///
-/// # Errors
-/// [`VocabularyError`] if the model's embedding table is too small for it.
-pub fn vocabulary() -> Result<Vocabulary, VocabularyError> {
-    vocabulary_of(Tools::Paper)
-}
-
-/// The vocabulary of a policy that may be offered these tools: the paper's, or the whole library's for every other
-/// set, so that policies with different tools grow from one base.
-///
-/// # Errors
-/// [`VocabularyError`] if the model's embedding table is too small for it.
-pub fn vocabulary_of(tools: Tools) -> Result<Vocabulary, VocabularyError> {
-    let grammars = match tools {
-        Tools::Paper => PaperOps::grammars(),
-        _ => AllOps::grammars(),
-    };
-    Vocabulary::new(
-        &grammars,
-        &words::pieces(),
-        Length::Long.frames(),
-        Tiny::VOCAB,
-    )
-}
+use crate::world::told::Told;
+use crate::world::words::Word;
 
 /// Writes sequences in one vocabulary.
 #[derive(Clone, Copy)]
@@ -147,73 +118,11 @@ impl<'a> Writer<'a> {
             Some(ask) => {
                 tokens.push(self.vocabulary.id(&Piece::Recommend)?);
                 tokens.extend(self.vocabulary.judgment(&unit.judgment)?);
-                tokens.extend(self.ask(ask)?);
+                let Told { tool, arguments } = ask.told();
+                tokens.extend(self.vocabulary.call(tool, &arguments)?);
             }
         }
         Ok(tokens)
-    }
-
-    /// The tokens of a call of `select_frames` after its opening piece.
-    ///
-    /// # Errors
-    /// [`VocabularyError`] for a frame or an offset without a piece.
-    pub fn call(&self, call: &Call) -> Result<Vec<u32>, VocabularyError> {
-        let anchor = Piece::Frame(call.side, call.anchor);
-        let offsets = call.offsets.map(Piece::Offset);
-        let pieces = [anchor]
-            .into_iter()
-            .chain(offsets)
-            .chain([Piece::Call(SELECT_FRAMES, 2)]);
-        pieces.map(|piece| self.vocabulary.id(&piece)).collect()
-    }
-
-    /// The tokens of a call of any tool.
-    fn ask(&self, ask: &Ask) -> Result<Vec<u32>, VocabularyError> {
-        let far = |side, anchor, distance: i8| {
-            let mut place = vec![Piece::Frame(side, anchor)];
-            // A frame's own name needs no distance, and there is no piece for one of 0.
-            place.extend((distance != 0).then_some(Piece::Offset(distance)));
-            place
-        };
-        let number = |number: u32| vec![Piece::Number(number.into())];
-        let (op, arguments) = match *ask {
-            Ask::Select(call) => {
-                let opening = self.vocabulary.id(&Piece::Call(SELECT_FRAMES, 0))?;
-                return Ok([vec![opening], self.call(&call)?].concat());
-            }
-            Ask::Zoom {
-                side,
-                anchor,
-                distance,
-                region,
-            } => {
-                let mut arguments = vec![far(side, anchor, distance)];
-                arguments.extend(region.map(number));
-                (ZOOM_IN, arguments)
-            }
-            Ask::Difference {
-                side,
-                anchor,
-                distance,
-            } => (
-                FRAME_DIFFERENCE,
-                vec![far(side, anchor, 0), far(side, anchor, distance)],
-            ),
-            Ask::Range(call, count) => {
-                let end = |at: usize| far(call.side, call.anchor, call.offsets[at]);
-                (SAMPLE_RANGE, vec![end(0), end(3), number(count)])
-            }
-            Ask::Recall(outcome) => (RECALL, vec![number(outcome)]),
-        };
-        let mut pieces = vec![Piece::Call(op, 0)];
-        for (i, argument) in arguments.into_iter().enumerate() {
-            pieces.extend(argument);
-            pieces.push(Piece::Call(op, 2 * i + 2));
-        }
-        pieces
-            .iter()
-            .map(|piece| self.vocabulary.id(piece))
-            .collect()
     }
 
     fn report(&self, report: &Report) -> Result<Vec<u32>, VocabularyError> {
@@ -244,13 +153,6 @@ impl<'a> Writer<'a> {
         Ok(tokens)
     }
 }
-
-/// The places of the operations in [`AllOps`]; the paper's set begins in the same way.
-const SELECT_FRAMES: usize = 0;
-const ZOOM_IN: usize = 1;
-const FRAME_DIFFERENCE: usize = 2;
-const SAMPLE_RANGE: usize = 3;
-const RECALL: usize = 4;
 
 /// A play could not be written down.
 #[derive(Debug, thiserror::Error)]

@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use vrt_train::atomic::{self, FileError};
 
 use crate::compare::{ArmRuns, Report, Setting, report};
 use crate::graph::{Fate, Graph, Planned, RunError, RunOptions};
+use crate::lines::{self, LinesError};
 use crate::paper::PaperValues;
 use crate::provenance::{Revision, provenance};
 use crate::render::{figure, table};
@@ -67,15 +67,8 @@ pub enum ExperimentError {
     #[error(transparent)]
     Storage(#[from] FileError),
     /// A stage's judgments are no judgments.
-    #[error("line {line} of `{}` is no judgment: {source}; run again with --fresh", path.display())]
-    Judgments {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
+    #[error(transparent)]
+    Judgments(#[from] LinesError),
     /// The judgments cannot be compared.
     #[error(transparent)]
     Stats(#[from] StatsError),
@@ -224,16 +217,7 @@ impl Job {
 
     fn judgments(&self, store: &Store, id: StageId) -> Result<Vec<Row>, ExperimentError> {
         let stage = self.graph.get(id).ok_or(RunError::Unknown(id))?;
-        let path = store.entry(stage.kind(), id).join(JUDGMENTS);
-        let text = fs::read_to_string(&path).map_err(FileError::at("read", &path))?;
-        let row = |(i, line): (usize, &str)| {
-            serde_json::from_str(line).map_err(|source| ExperimentError::Judgments {
-                path: path.clone(),
-                line: i + 1,
-                source,
-            })
-        };
-        text.lines().enumerate().map(row).collect()
+        Ok(lines::read(&store.entry(stage.kind(), id).join(JUDGMENTS))?)
     }
 }
 

@@ -8,7 +8,7 @@ use vrt_core::view::View;
 
 use crate::language::Writer;
 use crate::world::World;
-use crate::world::ask::Tools;
+use crate::world::ask::{Demonstrate, Tools};
 use crate::world::players::{Play, teach};
 use crate::world::teacher::TeacherParams;
 
@@ -16,7 +16,7 @@ use crate::world::teacher::TeacherParams;
 pub struct Teacher<'a> {
     world: &'a World,
     params: &'a TeacherParams,
-    tools: Tools,
+    tools: &'a dyn Demonstrate,
     vocabulary: &'a Vocabulary,
 }
 
@@ -34,13 +34,13 @@ impl<'a> Teacher<'a> {
         Self {
             world,
             params,
-            tools: Tools::Paper,
+            tools: &Tools::Paper,
             vocabulary,
         }
     }
 
     /// The same teacher with other tools; the vocabulary must be theirs.
-    pub fn with(self, tools: Tools) -> Self {
+    pub fn with(self, tools: &'a dyn Demonstrate) -> Self {
         Self { tools, ..self }
     }
 }
@@ -59,20 +59,14 @@ impl Policy for Teacher<'_> {
         let mut states = Vec::new();
         for one in openings {
             for sample in 0..one.samples {
-                let play = teach(
-                    self.world,
-                    one.pair.key,
-                    self.params,
-                    self.tools,
-                    u64::from(sample),
-                );
-                let sequence =
-                    Writer::new(self.vocabulary)
-                        .play(one.pair, &play)
-                        .map_err(|error| PolicyError {
-                            pair: one.pair.key,
-                            reason: error.to_string(),
-                        })?;
+                let pair = one.pair.key;
+                let failed = |reason: String| PolicyError { pair, reason };
+                let sample = u64::from(sample);
+                let play = teach(self.world, pair, self.params, self.tools, sample)
+                    .map_err(|error| failed(error.to_string()))?;
+                let sequence = Writer::new(self.vocabulary)
+                    .play(one.pair, &play)
+                    .map_err(|error| failed(error.to_string()))?;
                 states.push(Telling {
                     play,
                     told: 0,
@@ -112,7 +106,7 @@ impl Policy for Teacher<'_> {
                 let mut past: Vec<Vec<FrameIndex>> = Vec::new();
                 for ask in state.play.units[..state.told]
                     .iter()
-                    .filter_map(|unit| unit.ask)
+                    .filter_map(|unit| unit.ask.as_ref())
                 {
                     past.push(ask.frames(pool, &past));
                 }

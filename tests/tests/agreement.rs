@@ -2,7 +2,7 @@
 //! text, frames and several rounds, under windows of 0, 1 and 3 outcomes.
 
 use dfdx::prelude::{Cpu, NoneTape};
-use experiments::language;
+use experiments::kit::{Kit, Offered};
 use experiments::teacher::Teacher;
 use experiments::world::World;
 use experiments::world::config::WorldConfig;
@@ -28,7 +28,7 @@ fn episodes() -> (Vec<PreferencePair>, Vec<Sequence>) {
         stop_clear: 0.1,
         ..TeacherParams::default()
     };
-    let vocabulary = language::vocabulary().unwrap();
+    let vocabulary = Offered::paper().vocabulary().unwrap();
     let teacher = Teacher::new(&world, &params, &vocabulary);
     let keys = Split::Train(Training::ColdStart).keys(24);
     let pairs: Vec<PreferencePair> = keys.map(|key| world.pair(key)).collect();

@@ -1,91 +1,19 @@
-//! An operation, a term and an objective that are declared outside `vrt-core`, with `vrt-core` alone.
+//! The stranger's operation, term and objective at work: `tests/stranger` declares them with `vrt-core` alone.
 
 use std::sync::Arc;
 
 use serde_json::json;
+use stranger::{BothOps, Brief, NoOps, brevity};
 use vrt_core::episode::{Rules, StopReason};
 use vrt_core::objective::{Objective, Reduce};
-use vrt_core::op::{OpError, OpResult, OpSet, Outcome, Workspace, select_frames};
+use vrt_core::op::{OpSet, Workspace};
 use vrt_core::pair::{
-    Frame, FrameIndex, FrameOffset, Judgment, PairKey, Preference, PreferencePair, Side, Verdict,
-    Video, VideoError,
+    Frame, FrameOffset, Judgment, PairKey, Preference, PreferencePair, Side, Verdict, Video,
+    VideoError,
 };
 use vrt_core::policy::Replay;
-use vrt_core::reward::{Group, Judged, RewardTerm, Score, accuracy, format};
+use vrt_core::reward::{Group, Judged, RewardTerm, Score};
 use vrt_core::rollout::rollout;
-
-/// Look at consecutive frames of one video, from a frame on.
-#[vrt_core::visual_op]
-pub fn recall(
-    view: &mut Workspace<'_>,
-    /// The first frame's number in the pool of both videos.
-    from: FrameIndex,
-    /// How many frames to look at.
-    #[arg(range = 1..=4)]
-    count: u32,
-) -> OpResult {
-    let pool = view.limits.pool;
-    let refused = |what: String, cure: &str| OpError::Refused {
-        tool: "recall",
-        what,
-        cure: cure.to_owned(),
-    };
-    let Some((side, first)) = pool.locate(from) else {
-        return Err(refused(format!("{from} is in no video"), "begin earlier"));
-    };
-    (0..count)
-        .map(|step| {
-            pool.index(side, FrameOffset(first.0 + step))
-                .ok_or_else(|| {
-                    refused(
-                        format!("video {} ends before {count} frames", side as u8 + 1),
-                        "ask for fewer frames or begin earlier",
-                    )
-                })
-        })
-        .collect::<Result<Vec<_>, _>>()
-        .map(Outcome::of_frames)
-}
-
-vrt_core::ops! {
-    /// The paper's tool and ours.
-    pub BothOps = [select_frames, recall];
-}
-
-vrt_core::ops! {
-    /// No tool: the sampled frames have to do.
-    pub NoOps = [];
-}
-
-/// The sample took few units.
-#[vrt_core::reward_term(range = -1.0..=0.0)]
-pub fn brevity(
-    ep: &Judged,
-    /// Units beyond which each one costs.
-    #[param(default = 2.0, range = 0.0..=10.0)]
-    free: f64,
-    /// What one such unit costs.
-    #[param(default = 0.25, range = 0.0..=1.0)]
-    each: f64,
-) -> Score {
-    if ep.judgments.is_empty() {
-        return Score::abstain("no unit is in format, so there is none to count");
-    }
-    let beyond = (ep.judgments.len() as f64 - free).max(0.0);
-    Score::Value((-each * beyond).max(-1.0))
-}
-
-vrt_core::objective! {
-    /// Right answers in few units.
-    pub Brief {
-        reward    format + 2.0 * accuracy + thrift * brevity;
-        weight    thrift = 0.5 in 0.0..=1.0;
-        advantage group { center: leave_one_out, scale: none };
-        loss      clip { low: 0.2, high: 0.28 }, kl { estimator: k1, beta: 0.0 }, reduce: sum_over_constant(512);
-        groups    keep all;
-        require   abs(thrift * brevity) <= accuracy;
-    }
-}
 
 struct Blank;
 
@@ -116,8 +44,8 @@ fn pair() -> PreferencePair {
 fn a_foreign_operation_runs_through_a_set() {
     let pair = pair();
     let mut view = Workspace::new(&pair);
-    assert_eq!(BothOps::NAMES, ["select_frames", "recall"]);
-    let outcome = BothOps::call("recall", &json!({"from": 8, "count": 3}), &mut view)
+    assert_eq!(BothOps::NAMES, ["select_frames", "clip"]);
+    let outcome = BothOps::call("clip", &json!({"from": 8, "count": 3}), &mut view)
         .expect("frames 8 to 10 are in video 1");
     let numbers: Vec<u32> = outcome
         .views
@@ -143,18 +71,18 @@ fn a_foreign_operation_speaks_to_the_model_in_its_own_words() {
             .to_string()
     };
     assert_eq!(
-        error("recall", json!({"from": 9, "count": 3})),
-        "recall was not run: video 1 ends before 3 frames; ask for fewer frames or begin earlier"
+        error("clip", json!({"from": 9, "count": 3})),
+        "clip was not run: video 1 ends before 3 frames; ask for fewer frames or begin earlier"
     );
     assert_eq!(
-        error("recall", json!({"from": 21, "counts": 9})),
-        "recall was not run: from: 21 is beyond the pool of 20 frames; \
+        error("clip", json!({"from": 21, "counts": 9})),
+        "clip was not run: from: 21 is beyond the pool of 20 frames; \
          count: missing; it is required: How many frames to look at; \
          counts: no such argument; did you mean `count`?"
     );
     assert_eq!(
-        error("recal", json!({})),
-        "there is no tool `recal`; did you mean `recall`? The tools are `select_frames`, `recall`"
+        error("clap", json!({})),
+        "there is no tool `clap`; did you mean `clip`? The tools are `select_frames`, `clip`"
     );
 }
 
@@ -229,12 +157,12 @@ fn answering() -> String {
 
 #[test]
 fn a_foreign_operation_and_objective_run_in_episodes() {
-    let recall = |from: u32, count: u32| calling("recall", &json!({"from": from, "count": count}));
+    let clip = |from: u32, count: u32| calling("clip", &json!({"from": from, "count": count}));
     let select = calling("select_frames", &json!({"target_frames": [20, 1]}));
     let units = [
-        vec![recall(8, 3), select, recall(19, 2), answering()],
+        vec![clip(8, 3), select, clip(19, 2), answering()],
         vec![answering()],
-        vec![recall(9, 3)],
+        vec![clip(9, 3)],
         vec!["a dog".to_owned()],
     ];
     let pairs = [pair()];
@@ -274,7 +202,7 @@ fn a_foreign_operation_and_objective_run_in_episodes() {
     assert!(
         error
             .to_string()
-            .starts_with("recall was not run: video 1 ends before 3 frames"),
+            .starts_with("clip was not run: video 1 ends before 3 frames"),
         "{error}"
     );
 

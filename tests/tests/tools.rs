@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use dfdx::prelude::{Cpu, NoneTape};
-use experiments::language;
+use experiments::kit::{Kit, Offered};
 use experiments::stages::WORLD_SEED;
 use experiments::teacher::Teacher;
 use experiments::world::World;
@@ -36,8 +36,8 @@ fn taught(count: u32) -> (Vec<PreferencePair>, Vec<Sample>, Ledger) {
         stop_clear: 0.2,
         ..TeacherParams::default()
     };
-    let vocabulary = language::vocabulary_of(Tools::All).unwrap();
-    let teacher = Teacher::new(&world, &params, &vocabulary).with(Tools::All);
+    let vocabulary = Offered::all().vocabulary().unwrap();
+    let teacher = Teacher::new(&world, &params, &vocabulary).with(&Tools::All);
     let keys = Split::Design(Length::Medium).keys(count);
     let pairs: Vec<PreferencePair> = keys.map(|key| world.pair(key)).collect();
     let (rollouts, ledger) =
@@ -168,7 +168,7 @@ fn the_trainer_and_the_sampler_agree_on_pictures_that_are_no_frames() {
 
 #[test]
 fn a_policy_is_told_of_its_faults_in_pieces_that_carry_no_loss() {
-    let vocabulary = language::vocabulary_of(Tools::All).unwrap();
+    let vocabulary = Offered::all().vocabulary().unwrap();
     let (model, bank) = (Tiny::new(&Cpu::default(), 5), FrameBank::default());
     let sampling = Sampling {
         temperature: 1.0,

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use dfdx::prelude::Cpu;
-use experiments::language;
+use experiments::kit::{Kit, Offered};
 use experiments::stages::{WORLD_SEED, steps::read_weights};
 use experiments::store::Store;
 use experiments::teacher::Teacher;
@@ -64,7 +64,7 @@ fn design(length: Length, count: u32) -> Vec<PreferencePair> {
 
 /// The teacher's episodes of these pairs.
 fn taught(params: &TeacherParams, pairs: &[PreferencePair]) -> (Vec<Sample>, Ledger) {
-    let (world, vocabulary) = (world(), language::vocabulary().unwrap());
+    let (world, vocabulary) = (world(), Offered::paper().vocabulary().unwrap());
     let teacher = Teacher::new(&world, params, &vocabulary);
     let (rollouts, ledger) =
         rollout::<PaperOps, _>(&teacher, pairs, 1, &Rules::default(), 2).unwrap();
@@ -324,7 +324,7 @@ fn a_cold_started_policy_writes_traces_that_play_back() {
     model
         .load_flat(&read_weights(&store.entry("cold_start", last)).unwrap())
         .unwrap();
-    let (bank, vocabulary) = (FrameBank::default(), language::vocabulary().unwrap());
+    let (bank, vocabulary) = (FrameBank::default(), Offered::paper().vocabulary().unwrap());
     let sampling = Sampling {
         temperature: 0.0,
         seed: 1,

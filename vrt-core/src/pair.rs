@@ -115,6 +115,19 @@ impl Pool {
         FrameIndex::new(before + offset.0 + 1)
     }
 
+    /// The place that far from another in the same video, stopping at the video's ends.
+    pub fn moved(self, side: Side, from: FrameOffset, distance: i64) -> FrameOffset {
+        let last = i64::from(self.len(side)) - 1;
+        let to = i64::from(from.0).saturating_add(distance);
+        FrameOffset(to.clamp(0, last.max(0)) as u32)
+    }
+
+    /// The frame that far from another in the same video, stopping at the video's ends; `None` beyond the pool.
+    pub fn near(self, frame: FrameIndex, distance: i64) -> Option<FrameIndex> {
+        let (side, from) = self.locate(frame)?;
+        self.index(side, self.moved(side, from, distance))
+    }
+
     /// `count` frames spread evenly from `first` to `last`, both included; all of them where there are fewer.
     pub fn spread(self, first: FrameIndex, last: FrameIndex, count: u32) -> Vec<FrameIndex> {
         let span = u64::from(last.get().saturating_sub(first.get()));

@@ -21,41 +21,41 @@ use super::Link;
 use super::params::{ArmParams, BaseParams};
 use super::steps::{self, Done, failed, read_weights};
 use super::tower::NAMED_IN;
-use crate::language::{self, Writer};
+use crate::kit::{Kit, with_kit};
+use crate::language::Writer;
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
 use crate::world::World;
-use crate::world::ask::Tools;
 use crate::world::config::WorldConfig;
 use crate::world::corpus::corpus_item;
 use crate::world::split::{Split, Training};
 
 /// Stage 0b.
-pub struct Base {
+pub struct Base<K> {
     world: WorldConfig,
-    tools: Tools,
+    kit: K,
     params: BaseParams,
     tower: Option<StageId>,
 }
 
 /// Makes the stage of an arm.
 pub fn make(link: &Link) -> Arc<dyn Stage> {
-    let ArmParams {
-        world, tools, base, ..
-    } = link.params.clone();
-    // The base calls no tool: all it shares with policies of many tools is their vocabulary.
-    let tools = match tools {
-        Tools::Paper => Tools::Paper,
-        _ => Tools::All,
-    };
-    Arc::new(Base {
-        world,
-        tools,
-        params: base,
-        tower: link.previous,
-    })
+    with_kit!(link.params.tools, kit => Arc::new(Base::new(link, kit)))
 }
 
-impl Stage for Base {
+impl<K: Kit> Base<K> {
+    /// The stage of a chain, with these tools.
+    pub fn new(link: &Link, kit: K) -> Self {
+        let ArmParams { world, base, .. } = link.params.clone();
+        Self {
+            world,
+            kit,
+            params: base,
+            tower: link.previous,
+        }
+    }
+}
+
+impl<K: Kit> Stage for Base<K> {
     fn kind(&self) -> &'static str {
         "base"
     }
@@ -66,7 +66,7 @@ impl Stage for Base {
 
     fn params(&self) -> Value {
         super::with_tools(
-            self.tools,
+            self.kit.language(),
             serde_json::json!({ "world": self.world, "base": self.params }),
         )
     }
@@ -89,7 +89,7 @@ impl Stage for Base {
 
     fn run(&self, cx: &mut StageContext) -> Result<(), StageError> {
         let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
-        let vocabulary = language::vocabulary_of(self.tools).map_err(failed)?;
+        let vocabulary = self.kit.vocabulary().map_err(failed)?;
         let scope = if self.params.train_tower {
             Scope::All
         } else {

@@ -14,12 +14,10 @@ use super::Link;
 use super::params::{ArmParams, ColdStartParams};
 use super::steps::{failed, read_weights};
 use super::supervised::{Passes, fine_tune};
-use crate::language;
+use crate::kit::{Kit, with_kit};
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
 use crate::teacher::Teacher;
-use crate::tools::with_ops;
 use crate::world::World;
-use crate::world::ask::Tools;
 use crate::world::config::WorldConfig;
 use crate::world::split::{Split, Training};
 
@@ -27,9 +25,9 @@ use crate::world::split::{Split, Training};
 const DRAW: u32 = 512;
 
 /// Stage 1.
-pub struct ColdStart {
+pub struct ColdStart<K> {
     world: WorldConfig,
-    tools: Tools,
+    kit: K,
     params: ColdStartParams,
     seed: u64,
     base: Option<StageId>,
@@ -37,22 +35,26 @@ pub struct ColdStart {
 
 /// Makes the stage of an arm.
 pub fn make(link: &Link) -> Arc<dyn Stage> {
-    let ArmParams {
-        world,
-        tools,
-        cold_start,
-        ..
-    } = link.params.clone();
-    Arc::new(ColdStart {
-        world,
-        tools,
-        params: cold_start,
-        seed: link.seed,
-        base: link.previous,
-    })
+    with_kit!(link.params.tools, kit => Arc::new(ColdStart::new(link, kit)))
 }
 
-impl Stage for ColdStart {
+impl<K: Kit> ColdStart<K> {
+    /// The stage of a chain, with these tools.
+    pub fn new(link: &Link, kit: K) -> Self {
+        let ArmParams {
+            world, cold_start, ..
+        } = link.params.clone();
+        Self {
+            world,
+            kit,
+            params: cold_start,
+            seed: link.seed,
+            base: link.previous,
+        }
+    }
+}
+
+impl<K: Kit> Stage for ColdStart<K> {
     fn kind(&self) -> &'static str {
         "cold_start"
     }
@@ -63,7 +65,7 @@ impl Stage for ColdStart {
 
     fn params(&self) -> Value {
         super::with_tools(
-            self.tools,
+            self.kit.identity(),
             serde_json::json!({ "world": self.world, "cold_start": self.params, "seed": self.seed }),
         )
     }
@@ -114,13 +116,13 @@ impl Stage for ColdStart {
     }
 }
 
-impl ColdStart {
+impl<K: Kit> ColdStart<K> {
     /// The first traces of the teacher that are in format and right overall; each seed has pairs of its own.
     fn traces(&self, cx: &StageContext) -> Result<Vec<(PreferencePair, Sequence)>, StageError> {
         self.params.teacher.validate().map_err(failed)?;
         let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
-        let vocabulary = language::vocabulary_of(self.tools).map_err(failed)?;
-        let teacher = Teacher::new(&world, &self.params.teacher, &vocabulary).with(self.tools);
+        let vocabulary = self.kit.vocabulary().map_err(failed)?;
+        let teacher = Teacher::new(&world, &self.params.teacher, &vocabulary).with(&self.kit);
         let wanted = self.params.traces as usize;
         let mut kept = Vec::with_capacity(wanted);
         let mut number = super::first_pair(self.seed);
@@ -130,10 +132,8 @@ impl ColdStart {
             let pairs: Vec<PreferencePair> = keys.map(|key| world.pair(key)).collect();
             number += DRAW;
             let rules = Rules::default();
-            let (rollouts, _) = with_ops!(self.tools, Ops => {
-                rollout::<Ops, _>(&teacher, &pairs, 1, &rules, cx.threads())
-            })
-            .map_err(failed)?;
+            let (rollouts, _) =
+                rollout::<K::Ops, _>(&teacher, &pairs, 1, &rules, cx.threads()).map_err(failed)?;
             for rollout in rollouts {
                 let pair = &pairs[rollout.pair];
                 for sample in rollout.samples {

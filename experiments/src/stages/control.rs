@@ -9,7 +9,6 @@ use vrt_core::policy::{Director, Plan};
 use vrt_core::tokenizer::Vocabulary;
 use vrt_core::view::View;
 
-use crate::language::Writer;
 use crate::world::World;
 use crate::world::chooser::{oracle, random_like};
 
@@ -61,16 +60,13 @@ impl OpSet for RandomFrames {
 /// Chooses for a policy with full knowledge of the pair: what is left to win by choosing.
 pub struct OracleChooser<'a> {
     world: &'a World,
-    writer: Writer<'a>,
+    vocabulary: &'a Vocabulary,
 }
 
 impl<'a> OracleChooser<'a> {
     /// The chooser of a world.
     pub fn new(world: &'a World, vocabulary: &'a Vocabulary) -> Self {
-        Self {
-            world,
-            writer: Writer::new(vocabulary),
-        }
+        Self { world, vocabulary }
     }
 }
 
@@ -79,7 +75,11 @@ impl Director for OracleChooser<'_> {
         let seen: Vec<FrameIndex> = seen.iter().map(|view| view.frame()).collect();
         let call = oracle(&self.world.facts(pair.key), &seen);
         // A call that the vocabulary cannot spell is impossible here: centres and offsets are in it.
-        call.and_then(|call| self.writer.call(&call).ok())
-            .map_or(Plan::Answer, Plan::Call)
+        call.and_then(|call| {
+            let told = call.told();
+            self.vocabulary.call(told.tool, &told.arguments).ok()
+        })
+        // A plan is what follows the call's opening, which the policy has written itself.
+        .map_or(Plan::Answer, |call| Plan::Call(call[1..].to_vec()))
     }
 }

@@ -15,25 +15,21 @@ use super::Link;
 use super::control::{OracleChooser, RandomFrames};
 use super::params::{ArmParams, Decode, EvalParams, Frames, HeldOut};
 use super::steps::{failed, read_weights};
-use crate::language;
+use crate::kit::{Kit, with_kit};
+use crate::run::JUDGMENTS;
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
 use crate::stats::Row;
-use crate::tools::with_ops;
 use crate::world::World;
-use crate::world::ask::Tools;
 use crate::world::config::WorldConfig;
 use crate::world::split::{Length, Split};
-
-/// The judgments, inside the stage's entry.
-pub const JUDGMENTS: &str = "judgments.jsonl";
 
 /// Pairs judged between two looks at the stop request.
 const DRAW: usize = 512;
 
 /// The judging of held-out pairs.
-pub struct Eval {
+pub struct Eval<K> {
     world: WorldConfig,
-    tools: Tools,
+    kit: K,
     params: EvalParams,
     seed: u64,
     policy: Option<StageId>,
@@ -41,19 +37,24 @@ pub struct Eval {
 
 /// Makes the stage of an arm.
 pub fn make(link: &Link) -> Arc<dyn Stage> {
-    let ArmParams {
-        world, tools, eval, ..
-    } = link.params.clone();
-    Arc::new(Eval {
-        world,
-        tools,
-        params: eval,
-        seed: link.seed,
-        policy: link.previous,
-    })
+    with_kit!(link.params.tools, kit => Arc::new(Eval::new(link, kit)))
 }
 
-impl Stage for Eval {
+impl<K: Kit> Eval<K> {
+    /// The stage of a chain, with these tools.
+    pub fn new(link: &Link, kit: K) -> Self {
+        let ArmParams { world, eval, .. } = link.params.clone();
+        Self {
+            world,
+            kit,
+            params: eval,
+            seed: link.seed,
+            policy: link.previous,
+        }
+    }
+}
+
+impl<K: Kit> Stage for Eval<K> {
     fn kind(&self) -> &'static str {
         "eval"
     }
@@ -66,7 +67,7 @@ impl Stage for Eval {
         // A greedy judge draws nothing: its judgments are the same for every seed.
         let seed = (self.params.decode == Decode::Sampled).then_some(self.seed);
         super::with_tools(
-            self.tools,
+            self.kit.identity(),
             serde_json::json!({ "world": self.world, "eval": self.params, "seed": seed }),
         )
     }
@@ -108,7 +109,7 @@ impl Stage for Eval {
             .load_flat(&read_weights(cx.input(policy)?)?)
             .map_err(failed)?;
         let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
-        let vocabulary = language::vocabulary_of(self.tools).map_err(failed)?;
+        let vocabulary = self.kit.vocabulary().map_err(failed)?;
         let keys: Vec<(Length, _)> = self
             .params
             .splits
@@ -157,15 +158,13 @@ impl Stage for Eval {
             let (rollouts, _) = if self.params.frames == Frames::Random {
                 rollout::<RandomFrames, _>(&judge, &pairs, 1, &rules, cx.threads())
             } else {
-                with_ops!(self.tools, Ops => {
-                    rollout::<Ops, _>(&judge, &pairs, 1, &rules, cx.threads())
-                })
+                rollout::<K::Ops, _>(&judge, &pairs, 1, &rules, cx.threads())
             }
             .map_err(failed)?;
             for rollout in rollouts {
                 let pair = &pairs[rollout.pair];
                 for sample in &rollout.samples {
-                    let tools = !self.tools.is_paper();
+                    let tools = self.kit.identity().is_some();
                     let row = row(pair, draw[rollout.pair].0, &sample.episode, tools)?;
                     serde_json::to_writer(&mut lines, &row).map_err(failed)?;
                     lines.push(b'\n');

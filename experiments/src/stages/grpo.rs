@@ -2,6 +2,7 @@
 //!
 //! Stage 3 of the paper.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use dfdx::prelude::Cpu;
@@ -17,44 +18,49 @@ use vrt_train::optim::{AdamWConfig, Decay, Schedule};
 use super::Link;
 use super::params::{ArmParams, GrpoParams};
 use super::steps::{self, Done, failed, read_weights};
-use crate::language;
+use crate::kit::{Kit, with_kit};
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
-use crate::tools::with_ops;
 use crate::world::World;
-use crate::world::ask::Tools;
 use crate::world::config::WorldConfig;
 use crate::world::split::{Split, Training};
 
 /// Stage 3.
-pub struct Grpo {
+pub struct Grpo<K, B> {
     world: WorldConfig,
-    tools: Tools,
+    kit: K,
     params: GrpoParams,
     seed: u64,
     policy: Option<StageId>,
+    objective: PhantomData<fn() -> B>,
 }
 
 /// Makes the stage of an arm.
 pub fn make(link: &Link) -> Arc<dyn Stage> {
-    let ArmParams {
-        world, tools, grpo, ..
-    } = link.params.clone();
-    Arc::new(Grpo {
-        world,
-        tools,
-        params: grpo,
-        seed: link.seed,
-        policy: link.previous,
-    })
+    with_kit!(link.params.tools, kit => Arc::new(Grpo::<_, VrThinker>::new(link, kit)))
+}
+
+impl<K: Kit, B: Objective> Grpo<K, B> {
+    /// The stage of a chain, with these tools and this objective.
+    pub fn new(link: &Link, kit: K) -> Self {
+        let ArmParams { world, grpo, .. } = link.params.clone();
+        Self {
+            world,
+            kit,
+            params: grpo,
+            seed: link.seed,
+            policy: link.previous,
+            objective: PhantomData,
+        }
+    }
 }
 
 impl GrpoParams {
-    /// The paper's objective with this table's differences, checked.
+    /// The objective with this table's differences, checked.
     ///
     /// # Errors
     /// [`StageError::Failed`] for an unknown key or a number outside its range.
-    pub fn objective(&self) -> Result<VrThinker, StageError> {
-        let objective: VrThinker = self.objective.clone().try_into().map_err(failed)?;
+    pub fn objective<B: Objective>(&self) -> Result<B, StageError> {
+        let objective: B = self.objective.clone().try_into().map_err(failed)?;
         objective.validate().map_err(failed)?;
         Ok(objective)
     }
@@ -79,7 +85,7 @@ impl GrpoParams {
     }
 }
 
-impl Stage for Grpo {
+impl<K: Kit, B: Objective + 'static> Stage for Grpo<K, B> {
     fn kind(&self) -> &'static str {
         "grpo"
     }
@@ -89,10 +95,12 @@ impl Stage for Grpo {
     }
 
     fn params(&self) -> Value {
-        super::with_tools(
-            self.tools,
-            serde_json::json!({ "world": self.world, "grpo": self.params, "seed": self.seed }),
-        )
+        let mut params =
+            serde_json::json!({ "world": self.world, "grpo": self.params, "seed": self.seed });
+        if let (false, Value::Object(map)) = (B::NAME == VrThinker::NAME, &mut params) {
+            map.insert("objective".to_owned(), B::NAME.into());
+        }
+        super::with_tools(self.kit.identity(), params)
     }
 
     fn inputs(&self) -> Vec<StageId> {
@@ -125,8 +133,8 @@ impl Stage for Grpo {
         })?;
         let parameters = read_weights(cx.input(policy)?)?;
         let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
-        let vocabulary = language::vocabulary_of(self.tools).map_err(failed)?;
-        let objective = self.params.objective()?;
+        let vocabulary = self.kit.vocabulary().map_err(failed)?;
+        let objective = self.params.objective::<B>()?;
         let mut reference = Tiny::new(&Cpu::default(), 0);
         reference.load_flat(&parameters).map_err(failed)?;
         let scope = if self.params.freeze_reading {
@@ -160,10 +168,8 @@ impl Stage for Grpo {
             config.steps,
             &mut 0u64,
             |learner, cursor, step| {
-                let metrics = with_ops!(self.tools, Ops => {
-                    grpo::step::<Ops, _>(learner, &task, &bank, step, cursor)
-                })
-                .map_err(failed)?;
+                let metrics =
+                    grpo::step::<K::Ops, _>(learner, &task, &bank, step, cursor).map_err(failed)?;
                 let remark = format!(
                     "reward {:.3}, right {:.1} %, calls {:.2}",
                     metrics.reward,

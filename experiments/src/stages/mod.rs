@@ -22,8 +22,6 @@ use crate::stage::{Stage, StageId};
 use params::ArmParams;
 use serde_json::Value;
 
-use crate::world::ask::Tools;
-
 /// What a stage of a chain is made from.
 #[derive(Clone, Copy, Debug)]
 pub struct Link<'a> {
@@ -55,10 +53,10 @@ pub const WORLD_SEED: u64 = 2510;
 /// Tokens a unit may have when it is sampled for a harvest or a judgment.
 const MAX_TOKENS: u32 = 64;
 
-/// A stage's parameters with the tools it works with, which the paper's own leave out of an identity.
-fn with_tools(tools: Tools, mut params: Value) -> Value {
-    if let (false, Value::Object(map)) = (tools.is_paper(), &mut params) {
-        map.insert("tools".to_owned(), serde_json::json!(tools));
+/// A stage's parameters with what sets its tools apart from the paper's.
+fn with_tools(tools: Option<Value>, mut params: Value) -> Value {
+    if let (Some(tools), Value::Object(map)) = (tools, &mut params) {
+        map.insert("tools".to_owned(), tools);
     }
     params
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Link;
-use super::eval::{JUDGMENTS, digits};
+use super::eval::digits;
 use super::params::{ArmParams, EvalParams, HeldOut, PlayerKind, PlayersParams};
 use super::steps::failed;
+use crate::run::JUDGMENTS;
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
 use crate::stats::Row;
 use crate::world::World;

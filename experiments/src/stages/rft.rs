@@ -18,11 +18,9 @@ use super::Link;
 use super::params::{ArmParams, RftParams};
 use super::steps::{failed, read_weights};
 use super::supervised::{Passes, fine_tune};
-use crate::language;
+use crate::kit::{Kit, with_kit};
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
-use crate::tools::with_ops;
 use crate::world::World;
-use crate::world::ask::Tools;
 use crate::world::config::WorldConfig;
 use crate::world::split::{Split, Training};
 
@@ -30,9 +28,9 @@ use crate::world::split::{Split, Training};
 const DRAW: u32 = 256;
 
 /// Stage 2.
-pub struct Rft {
+pub struct Rft<K> {
     world: WorldConfig,
-    tools: Tools,
+    kit: K,
     params: RftParams,
     seed: u64,
     policy: Option<StageId>,
@@ -40,19 +38,24 @@ pub struct Rft {
 
 /// Makes the stage of an arm.
 pub fn make(link: &Link) -> Arc<dyn Stage> {
-    let ArmParams {
-        world, tools, rft, ..
-    } = link.params.clone();
-    Arc::new(Rft {
-        world,
-        tools,
-        params: rft,
-        seed: link.seed,
-        policy: link.previous,
-    })
+    with_kit!(link.params.tools, kit => Arc::new(Rft::new(link, kit)))
 }
 
-impl Stage for Rft {
+impl<K: Kit> Rft<K> {
+    /// The stage of a chain, with these tools.
+    pub fn new(link: &Link, kit: K) -> Self {
+        let ArmParams { world, rft, .. } = link.params.clone();
+        Self {
+            world,
+            kit,
+            params: rft,
+            seed: link.seed,
+            policy: link.previous,
+        }
+    }
+}
+
+impl<K: Kit> Stage for Rft<K> {
     fn kind(&self) -> &'static str {
         "rft"
     }
@@ -63,7 +66,7 @@ impl Stage for Rft {
 
     fn params(&self) -> Value {
         super::with_tools(
-            self.tools,
+            self.kit.identity(),
             serde_json::json!({ "world": self.world, "rft": self.params, "seed": self.seed }),
         )
     }
@@ -116,14 +119,14 @@ impl Stage for Rft {
     }
 }
 
-impl Rft {
+impl<K: Kit> Rft<K> {
     fn harvest(
         &self,
         cx: &StageContext,
         parameters: Vec<f32>,
     ) -> Result<(Vec<(PreferencePair, Sequence)>, Harvest), StageError> {
         let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
-        let vocabulary = language::vocabulary_of(self.tools).map_err(failed)?;
+        let vocabulary = self.kit.vocabulary().map_err(failed)?;
         let learner = Learner::new(
             parameters,
             Scope::Language,
@@ -153,10 +156,9 @@ impl Rft {
             let pairs: Vec<PreferencePair> = keys.map(|key| world.pair(key)).collect();
             let samples = self.params.samples;
             let rules = Rules::default();
-            let (rollouts, _) = with_ops!(self.tools, Ops => {
-                rollout::<Ops, _>(&policy, &pairs, samples, &rules, cx.threads())
-            })
-            .map_err(failed)?;
+            let (rollouts, _) =
+                rollout::<K::Ops, _>(&policy, &pairs, samples, &rules, cx.threads())
+                    .map_err(failed)?;
             for rollout in rollouts {
                 let pair = &pairs[rollout.pair];
                 let Some(truth) = &pair.truth else { continue };

@@ -3,15 +3,21 @@
 //! With the paper's one tool a call is a call. With more tools the same curiosity takes other forms: an interval for
 //! a handful of frames, one frame close up, or beside another, or an old outcome once more.
 
-use rand::{Rng, RngExt};
+use std::sync::Arc;
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use vrt_core::op::{
-    OpResult, Outcome, OutcomeNumber, Workspace, frame_difference, recall, sample_range, zoom_in,
+    OpError, OpResult, Outcome, OutcomeNumber, Workspace, frame_difference, recall, sample_range,
+    zoom_in,
 };
 use vrt_core::pair::{FrameIndex, FrameOffset, Pool, Side};
+use vrt_core::tokenizer::VocabularyError;
 
 use super::facts::PairFacts;
 use super::teacher::Call;
+use super::told::Told;
 
 /// Chance that the teacher uses a tool other than its usual one, where the episode has a use for it.
 const P_OTHER: f64 = 0.3;
@@ -57,7 +63,7 @@ impl Tools {
 }
 
 /// What a reader asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Ask {
     /// The frames of a call.
     Select(Call),
@@ -85,17 +91,65 @@ pub enum Ask {
     },
     /// The outcome of this number, from 1.
     Recall(u32),
+    /// What a tool that the world knows nothing of brings.
+    Own(Arc<Own>),
+}
+
+/// A call of a tool that the world knows nothing of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Own {
+    /// How it is told.
+    pub told: Told,
+    /// What it brings.
+    pub outcome: Outcome,
+}
+
+/// Says with the tools it has where the teacher wants to look.
+pub trait Demonstrate: Send + Sync {
+    /// The teacher's call, told with these tools. `outcomes` is how many came so far.
+    ///
+    /// # Errors
+    /// [`AskError`] if the call cannot be told, or a tool refuses it.
+    fn ask(
+        &self,
+        call: Call,
+        facts: &PairFacts,
+        outcomes: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Ask, AskError>;
+}
+
+/// A demonstration that cannot be given.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// There is no piece for it.
+    #[error("the demonstration cannot be told: {0}")]
+    Vocabulary(#[from] VocabularyError),
+    /// The tool refuses it.
+    #[error("the demonstration is refused: {0}")]
+    Op(#[from] OpError),
+}
+
+impl Demonstrate for Tools {
+    /// Draws nothing for [`Tools::Paper`] and [`Tools::Select`].
+    fn ask(
+        &self,
+        call: Call,
+        facts: &PairFacts,
+        outcomes: usize,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Ask, AskError> {
+        Ok(Ask::with(*self, call, facts, outcomes, rng))
+    }
 }
 
 impl Ask {
-    /// The teacher's call with the tools it has. `outcomes` is how many came so far; draws nothing for
-    /// [`Tools::Paper`] and [`Tools::Select`].
-    pub fn with(
+    fn with(
         tools: Tools,
         call: Call,
         facts: &PairFacts,
         outcomes: usize,
-        rng: &mut impl Rng,
+        rng: &mut ChaCha8Rng,
     ) -> Self {
         let usual = match tools {
             Tools::Range => Self::range(call),
@@ -106,7 +160,7 @@ impl Ask {
         let distance = call.offsets[2];
         let mut others = Vec::new();
         if tools.has(Tools::SelectZoom) {
-            let at = moved(facts.pool(), side, anchor, distance);
+            let at = facts.pool().moved(side, anchor, distance.into());
             let region = around_sprite(facts, side, at);
             others.push(Self::Zoom {
                 side,
@@ -115,7 +169,7 @@ impl Ask {
                 region,
             });
         }
-        let apart = moved(facts.pool(), side, anchor, distance) != anchor;
+        let apart = facts.pool().moved(side, anchor, distance.into()) != anchor;
         if tools.has(Tools::SelectDifference) && apart {
             others.push(Self::Difference {
                 side,
@@ -130,7 +184,7 @@ impl Ask {
         if others.is_empty() || !rng.random_bool(P_OTHER) {
             return usual;
         }
-        others[rng.random_range(0..others.len() as u32) as usize]
+        others.swap_remove(rng.random_range(0..others.len() as u32) as usize)
     }
 
     /// An interval costs one call however many frames it shows: a wide one is looked at closely.
@@ -141,32 +195,64 @@ impl Ask {
 
     /// The frames that it shows something of; `past` holds those of every earlier outcome.
     pub fn frames(&self, pool: Pool, past: &[Vec<FrameIndex>]) -> Vec<FrameIndex> {
-        match *self {
+        match self {
             Self::Select(call) => call.frames(pool),
             Self::Range(call, count) => {
                 let ends = [call.offsets[0], call.offsets[3]];
                 let [first, last] =
-                    ends.map(|distance| moved(pool, call.side, call.anchor, distance));
+                    ends.map(|distance| pool.moved(call.side, call.anchor, distance.into()));
                 match (pool.index(call.side, first), pool.index(call.side, last)) {
-                    (Some(first), Some(last)) => pool.spread(first, last, count),
+                    (Some(first), Some(last)) => pool.spread(first, last, *count),
                     _ => Vec::new(),
                 }
             }
-            Self::Difference {
+            &Self::Difference {
                 side,
                 anchor,
                 distance,
             }
-            | Self::Zoom {
+            | &Self::Zoom {
                 side,
                 anchor,
                 distance,
                 ..
             } => pool
-                .index(side, moved(pool, side, anchor, distance))
+                .index(side, pool.moved(side, anchor, distance.into()))
                 .into_iter()
                 .collect(),
-            Self::Recall(outcome) => past.get(outcome as usize - 1).cloned().unwrap_or_default(),
+            &Self::Recall(outcome) => past.get(outcome as usize - 1).cloned().unwrap_or_default(),
+            Self::Own(own) => own.outcome.views.iter().map(|view| view.frame()).collect(),
+        }
+    }
+
+    /// How the call is told.
+    pub fn told(&self) -> Told {
+        match self {
+            Self::Select(call) => call.told(),
+            &Self::Zoom {
+                side,
+                anchor,
+                distance,
+                region,
+            } => {
+                let told = Told::new("zoom_in").frame(side, anchor, distance);
+                region
+                    .into_iter()
+                    .fold(told, |told, edge| told.number(edge))
+            }
+            &Self::Difference {
+                side,
+                anchor,
+                distance,
+            } => Told::new("frame_difference")
+                .frame(side, anchor, 0)
+                .frame(side, anchor, distance),
+            &Self::Range(call, count) => Told::new("sample_range")
+                .frame(call.side, call.anchor, call.offsets[0])
+                .frame(call.side, call.anchor, call.offsets[3])
+                .number(count),
+            &Self::Recall(outcome) => Told::new("recall").number(outcome),
+            Self::Own(own) => own.told.clone(),
         }
     }
 
@@ -177,10 +263,11 @@ impl Ask {
     pub fn carry_out(&self, view: &mut Workspace<'_>) -> OpResult {
         let pool = view.limits.pool;
         let frames = self.frames(pool, &[]);
-        match (*self, frames.as_slice()) {
-            (Self::Recall(outcome), _) => recall(view, OutcomeNumber(outcome)),
-            (Self::Range(_, count), [first, .., last]) => sample_range(view, *first, *last, count),
-            (Self::Difference { side, anchor, .. }, [after]) => match pool.index(side, anchor) {
+        match (self, frames.as_slice()) {
+            (Self::Own(own), _) => Ok(own.outcome.clone()),
+            (Self::Recall(outcome), _) => recall(view, OutcomeNumber(*outcome)),
+            (Self::Range(_, count), [first, .., last]) => sample_range(view, *first, *last, *count),
+            (Self::Difference { side, anchor, .. }, [after]) => match pool.index(*side, *anchor) {
                 Some(before) => frame_difference(view, before, *after),
                 None => Ok(Outcome::default()),
             },
@@ -190,16 +277,10 @@ impl Ask {
                     ..
                 },
                 [frame],
-            ) => zoom_in(view, *frame, left, top, right, bottom),
+            ) => zoom_in(view, *frame, *left, *top, *right, *bottom),
             _ => Ok(Outcome::of_frames(frames)),
         }
     }
-}
-
-/// The place that far from another, saturating at the ends of the video.
-fn moved(pool: Pool, side: Side, from: FrameOffset, distance: i8) -> FrameOffset {
-    let last = i64::from(pool.len(side)) - 1;
-    FrameOffset((i64::from(from.0) + i64::from(distance)).clamp(0, last.max(0)) as u32)
 }
 
 /// The half of a frame's width and height in whose middle the sprite is, as far as the frame reaches.

@@ -17,6 +17,7 @@ pub mod report;
 pub mod split;
 pub mod subject;
 pub mod teacher;
+pub mod told;
 pub mod tower;
 pub mod words;
 

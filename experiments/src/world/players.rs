@@ -6,7 +6,7 @@ use vrt_core::pair::{FrameIndex, Judgment, PairKey, Verdict};
 use vrt_core::rng::{Purpose, stream};
 
 use super::World;
-use super::ask::{Ask, Tools};
+use super::ask::{Ask, AskError, Demonstrate, Tools};
 use super::facts::PairFacts;
 use super::knowledge::Knowledge;
 use super::report::Report;
@@ -70,13 +70,16 @@ pub struct Play {
 }
 
 /// The teacher judges one pair with these tools; `sample` tells several plays of one pair apart.
+///
+/// # Errors
+/// [`AskError`] if it cannot say with them where it wants to look; [`Tools`] always can.
 pub fn teach(
     world: &World,
     key: PairKey,
     params: &TeacherParams,
-    tools: Tools,
+    tools: &dyn Demonstrate,
     sample: u64,
-) -> Play {
+) -> Result<Play, AskError> {
     let facts = world.facts(key);
     let mut rng = stream(world.seed(), Purpose::Teacher, 0, key.0, sample);
     let initial = facts.pool().evenly(INITIAL_PER_VIDEO);
@@ -91,13 +94,13 @@ pub fn teach(
             Decision::Answer
         };
         let ask = match decision {
-            Decision::Call(call) => Some(Ask::with(tools, call, &facts, past.len(), &mut rng)),
+            Decision::Call(call) => Some(tools.ask(call, &facts, past.len(), &mut rng)?),
             Decision::Answer => None,
         };
         units.push(Unit {
             report,
             judgment: knowledge.judgment(),
-            ask,
+            ask: ask.clone(),
         });
         match ask {
             Some(ask) => {
@@ -106,11 +109,11 @@ pub fn teach(
                 past.push(frames);
             }
             None => {
-                return Play {
+                return Ok(Play {
                     facts,
                     initial,
                     units,
-                };
+                });
             }
         }
     }
@@ -148,7 +151,10 @@ pub fn play(
                     (knowledge.judgment(), 0)
                 }
                 Player::Teacher(params) => {
-                    let units = teach(world, key, params, Tools::Paper, 0).units;
+                    let play = teach(world, key, params, &Tools::Paper, 0);
+                    let units = play
+                        .expect("every call can be told with the paper's tool")
+                        .units;
                     (units[units.len() - 1].judgment, units.len() - 1)
                 }
             };
@@ -271,15 +277,13 @@ mod tests {
             ..TeacherParams::default()
         };
         for key in Split::Train(Training::ColdStart).keys(50) {
-            let play = teach(&world, key, &never_stop, Tools::Paper, 0);
+            let teach = |sample| teach(&world, key, &never_stop, &Tools::Paper, sample).unwrap();
+            let play = teach(0);
             assert_eq!(play.units.len(), MAX_CALLS + 1);
             let answers = play.units.iter().filter(|unit| unit.ask.is_none());
             assert_eq!(answers.count(), 1);
-            assert_eq!(play, teach(&world, key, &never_stop, Tools::Paper, 0));
-            assert_ne!(
-                play.units,
-                teach(&world, key, &never_stop, Tools::Paper, 1).units
-            );
+            assert_eq!(play, teach(0));
+            assert_ne!(play.units, teach(1).units);
         }
     }
 }

@@ -10,6 +10,7 @@ use vrt_core::pair::{FrameIndex, FrameOffset, Pool, Side};
 
 use super::config::{WorldError, check_probabilities};
 use super::knowledge::Knowledge;
+use super::told::Told;
 use super::words::OFFSET_REACH;
 
 /// Standard deviation of a targeted call's centre around the estimate, in frames.
@@ -118,14 +119,18 @@ impl Call {
         }
     }
 
+    /// The call as it is told.
+    pub fn told(&self) -> Told {
+        Told::new("select_frames").frames(self.side, self.anchor, &self.offsets)
+    }
+
     /// The frames asked for: moved into the video where they fall outside, ascending, each once.
     pub fn frames(&self, pool: Pool) -> Vec<FrameIndex> {
-        let last = i64::from(pool.len(self.side)) - 1;
         let mut frames: Vec<FrameIndex> = self
             .offsets
             .iter()
-            .map(|offset| (i64::from(self.anchor.0) + i64::from(*offset)).clamp(0, last.max(0)))
-            .filter_map(|offset| pool.index(self.side, FrameOffset(offset as u32)))
+            .map(|&distance| pool.moved(self.side, self.anchor, distance.into()))
+            .filter_map(|offset| pool.index(self.side, offset))
             .collect();
         frames.sort_unstable();
         frames.dedup();

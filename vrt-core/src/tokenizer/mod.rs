@@ -87,6 +87,29 @@ pub enum VocabularyError {
          take frames, whole numbers or flags"
     )]
     Unspeakable(&'static str),
+    /// A call of an operation that the vocabulary was not built with.
+    #[error(
+        "there is no operation `{name}` in this vocabulary, which was built with {known:?}; \
+         add it to the set whose grammars make the vocabulary"
+    )]
+    UnknownOperation {
+        /// What was to be called.
+        name: String,
+        /// What could be.
+        known: Vec<&'static str>,
+    },
+    /// A call with too few or too many arguments.
+    #[error(
+        "`{name}` takes {expected} arguments, {given} were given; spell each, in the order of its declaration"
+    )]
+    Arguments {
+        /// The operation.
+        name: &'static str,
+        /// Its arguments.
+        expected: usize,
+        /// Those of the call.
+        given: usize,
+    },
 }
 
 /// The closed vocabulary. Ids are stable for the same grammar, operations and words.
@@ -94,7 +117,7 @@ pub enum VocabularyError {
 pub struct Vocabulary {
     pieces: Vec<Piece>,
     ids: HashMap<Piece, u32>,
-    calls: Vec<Vec<GrammarPart>>,
+    calls: Vec<OpGrammar>,
 }
 
 impl Vocabulary {
@@ -157,11 +180,11 @@ impl Vocabulary {
             .skip(1)
             .map(|(id, piece)| (piece.clone(), id as u32))
             .collect();
-        let calls = operations
-            .iter()
-            .map(|grammar| grammar.parts.clone())
-            .collect();
-        Ok(Self { pieces, ids, calls })
+        Ok(Self {
+            pieces,
+            ids,
+            calls: operations.to_vec(),
+        })
     }
 
     /// Number of ids in use, id 0 included.
@@ -241,15 +264,51 @@ impl Vocabulary {
             .collect()
     }
 
-    /// Ids after which a unit is complete: `</Answer>` and the last piece of each call.
-    pub fn closing(&self) -> Vec<u32> {
-        let calls = self
+    /// The pieces of a call: of its fixed text, and between that, in order, those that spell each argument.
+    ///
+    /// # Errors
+    /// [`VocabularyError`] for another operation, another number of arguments, or a piece there is none of.
+    pub fn call(&self, name: &str, arguments: &[Vec<Piece>]) -> Result<Vec<u32>, VocabularyError> {
+        let Some((op, grammar)) = self
             .calls
             .iter()
             .enumerate()
-            .filter(|(_, parts)| !parts.is_empty());
+            .find(|(_, grammar)| grammar.name == name)
+        else {
+            return Err(VocabularyError::UnknownOperation {
+                name: name.to_owned(),
+                known: self.calls.iter().map(|grammar| grammar.name).collect(),
+            });
+        };
+        let is_slot = |part: &&GrammarPart| matches!(part, GrammarPart::Slot(_));
+        let slots = grammar.parts.iter().filter(is_slot).count();
+        if slots != arguments.len() {
+            return Err(VocabularyError::Arguments {
+                name: grammar.name,
+                expected: slots,
+                given: arguments.len(),
+            });
+        }
+        let mut pieces = Vec::new();
+        let mut next = arguments.iter();
+        for (part, element) in grammar.parts.iter().enumerate() {
+            match element {
+                GrammarPart::Fixed(_) => pieces.push(self.id(&Piece::Call(op, part))?),
+                GrammarPart::Slot(_) => {
+                    for piece in next.next().into_iter().flatten() {
+                        pieces.push(self.id(piece)?);
+                    }
+                }
+            }
+        }
+        Ok(pieces)
+    }
+
+    /// Ids after which a unit is complete: `</Answer>` and the last piece of each call.
+    pub fn closing(&self) -> Vec<u32> {
+        let calls = self.calls.iter().enumerate();
         calls
-            .map(|(op, parts)| Piece::Call(op, parts.len() - 1))
+            .map(|(op, grammar)| Piece::Call(op, grammar.parts.len() - 1))
             .chain([Piece::Close])
             .filter_map(|piece| self.ids.get(&piece).copied())
             .collect()
@@ -275,7 +334,7 @@ impl Vocabulary {
             }
             self.push(&mut text, piece, pool);
             if let Piece::Call(op, part) = piece
-                && let Some(GrammarPart::Slot(next)) = self.calls[*op].get(part + 1)
+                && let Some(GrammarPart::Slot(next)) = self.calls[*op].parts.get(part + 1)
             {
                 slot = Some(Spelling::of(next));
             }
@@ -320,7 +379,7 @@ impl Vocabulary {
                 if *part == 0 {
                     text.push_str("</Recommend Answer>\n");
                 }
-                if let Some(GrammarPart::Fixed(fixed)) = self.calls[*op].get(*part) {
+                if let Some(GrammarPart::Fixed(fixed)) = self.calls[*op].parts.get(*part) {
                     text.push_str(fixed);
                 }
             }

@@ -86,7 +86,7 @@ impl Spelling {
                 true
             }
             (Self::Frame(Some((side, offset))), Piece::Offset(distance)) => {
-                *offset = moved(*side, *offset, *distance, pool);
+                *offset = pool.moved(*side, *offset, (*distance).into());
                 true
             }
             (Self::Words { joint, any }, Piece::Number(_) | Piece::Flag(_)) => {
@@ -116,13 +116,6 @@ impl Spelling {
     }
 }
 
-/// The place that far from another, saturating at the ends of the video.
-fn moved(side: Side, from: FrameOffset, distance: i8, pool: Pool) -> FrameOffset {
-    let last = i64::from(pool.len(side)) - 1;
-    let offset = (i64::from(from.0) + i64::from(distance)).clamp(0, last.max(0));
-    FrameOffset(offset as u32)
-}
-
 /// A list of frames while it is spelled.
 #[derive(Default)]
 pub(super) struct FrameList {
@@ -134,7 +127,7 @@ impl FrameList {
     /// The frame that far from the anchor, unless there is no anchor or the call names it already.
     fn name(&self, distance: i8, pool: Pool) -> Option<FrameIndex> {
         let (side, anchor) = self.anchor?;
-        let frame = pool.index(side, moved(side, anchor, distance, pool))?;
+        let frame = pool.index(side, pool.moved(side, anchor, distance.into()))?;
         (!self.named.contains(&frame)).then_some(frame)
     }
 }
