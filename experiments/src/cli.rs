@@ -13,6 +13,7 @@ use vrt_train::atomic::FileError;
 use crate::clock;
 use crate::graph::{RunError, RunOptions};
 use crate::progress::Display;
+use crate::reference;
 use crate::run::{ExperimentError, Job, Workspace, describe};
 use crate::spec::{self, LoadError, Scale, Spec, suggest};
 use crate::stage::{Cancel, StageError};
@@ -164,6 +165,10 @@ fn command(specs: &[(String, PathBuf)]) -> Command {
         .subcommand(Command::new("list").about("Lists the experiments"))
         .subcommand(ShowArgs::augment_args(Command::new("show")))
         .subcommand(
+            Command::new("reference")
+                .about("Prints docs/reference.md: every operation, reward term and objective"),
+        )
+        .subcommand(
             Command::new("clean").about("Removes every cached stage and checkpoint; results stay"),
         );
     for (id, path) in specs {
@@ -195,6 +200,7 @@ fn act(
                 say(out, &format!("{id:<12} {}", title(path)))?;
             }
         }
+        Some(("reference", _)) => say(out, reference::page().trim_end())?,
         Some(("clean", _)) => {
             let gone = store.clean()?;
             let megabytes = gone.bytes as f64 / 1e6;

@@ -13,6 +13,7 @@ pub mod paper;
 pub mod progress;
 pub mod provenance;
 pub mod rates;
+pub mod reference;
 pub mod render;
 pub mod run;
 pub mod spec;

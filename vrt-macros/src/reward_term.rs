@@ -390,6 +390,7 @@ fn emit(term: &Term) -> TokenStream {
     let defaults: Vec<f64> = params.iter().map(|param| param.default).collect();
     let lows = params.iter().map(|param| param.low);
     let highs = params.iter().map(|param| param.high);
+    let meanings = params.iter().map(|param| &param.doc);
     let ends = |of: TokenStream| match range {
         Some((low, high)) => (floating(low, &of), floating(high, &of)),
         None => (quote!(0.0), quote!(0.0)),
@@ -431,6 +432,7 @@ fn emit(term: &Term) -> TokenStream {
             const PARAMS: &'static [::vrt_core::reward::ParamSpec] = &[
                 #(::vrt_core::reward::ParamSpec {
                     name: #keys,
+                    doc: #meanings,
                     default: #defaults,
                     range: ::vrt_core::reward::Interval::new(#lows, #highs),
                 },)*

@@ -47,6 +47,8 @@ pub trait Objective:
 {
     /// The objective's name.
     const NAME: &'static str;
+    /// What it is for.
+    const DOC: &'static str;
     /// The terms, in the order in which they are summed and logged.
     const TERMS: &'static [&'static str];
 

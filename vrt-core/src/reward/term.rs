@@ -21,6 +21,8 @@ pub enum Scope {
 pub struct ParamSpec {
     /// Its name in the code and in an experiment file.
     pub name: &'static str,
+    /// What it means.
+    pub doc: &'static str,
     /// Its value where nothing overrides it.
     pub default: f64,
     /// The values it may take.

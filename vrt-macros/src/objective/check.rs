@@ -11,6 +11,8 @@ use crate::{docs, number};
 
 /// An objective that can be emitted.
 pub struct Objective<'a> {
+    /// What it is for.
+    pub doc: String,
     /// Docs.
     pub attrs: Vec<&'a Attribute>,
     /// Who may use it.
@@ -83,12 +85,13 @@ pub fn objective<'a>(
     errors: &mut Errors,
 ) -> Option<Objective<'a>> {
     let name = &outline.name;
-    if docs::text(&outline.attrs).is_none() {
+    let doc = docs::text(&outline.attrs).unwrap_or_else(|| {
         errors.on(
             name,
             format!("objective `{name}` needs a doc comment: a reader has to know what it is for; write `/// …` over its name"),
         );
-    }
+        String::new()
+    });
     for attr in outline.attrs.iter().filter(|attr| !docs::is_doc(attr)) {
         errors.on(attr, "only a doc comment may stand over an objective");
     }
@@ -112,6 +115,7 @@ pub fn objective<'a>(
     names_in_requires(&sections, &terms, errors);
     ties(&sections, &terms, errors);
     Some(Objective {
+        doc,
         attrs: outline.attrs.iter().collect(),
         vis: &outline.vis,
         name,

@@ -203,6 +203,7 @@ fn behaviour(objective: &Objective<'_>) -> TokenStream {
         weights,
         ties,
         requires,
+        doc,
         ..
     } = objective;
     let text = name.to_string();
@@ -262,6 +263,7 @@ fn behaviour(objective: &Objective<'_>) -> TokenStream {
     quote! {
         impl ::vrt_core::objective::Objective for #name {
             const NAME: &'static str = #text;
+            const DOC: &'static str = #doc;
             const TERMS: &'static [&'static str] = &[#(#names),*];
 
             fn score(
@@ -449,6 +451,7 @@ pub fn fallback(outline: &Outline) -> TokenStream {
 
         impl ::vrt_core::objective::Objective for #name {
             const NAME: &'static str = "";
+            const DOC: &'static str = "";
             const TERMS: &'static [&'static str] = &[];
 
             fn score(
