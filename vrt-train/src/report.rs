@@ -70,7 +70,8 @@ impl GroupReport<'_> {
                 .iter()
                 .map(|term| match (&term.raw, term.weighted) {
                     (Score::Abstain(_), _) | (_, None) => "–".to_owned(),
-                    (_, Some(weighted)) => format!("{weighted:.3}"),
+                    // A cost of nothing is −0, and nothing all the same.
+                    (_, Some(weighted)) => format!("{:.3}", weighted + 0.0),
                 }),
         );
         cells.push(

@@ -22,6 +22,10 @@ const PANEL: (i32, i32) = (560, 430);
 const MARGIN: i32 = 36;
 const HEAD: i32 = 96;
 const LINE: i32 = 20;
+/// A row of a legend.
+const ROW: i32 = 22;
+/// Rows of a legend that a panel's height has room for.
+const ROWS: i32 = 2;
 /// The PNG has this many pixels for each unit of the SVG.
 const PNG_SCALE: f32 = 1.5;
 
@@ -30,12 +34,15 @@ const SOFT: RGBColor = RGBColor(106, 113, 125);
 const GRID: RGBColor = RGBColor(228, 231, 236);
 /// The arm that most panels share; the others in order of appearance.
 const ACCENT: RGBColor = RGBColor(38, 84, 138);
-const PALETTE: [RGBColor; 5] = [
+const PALETTE: [RGBColor; 8] = [
     RGBColor(222, 137, 62),
     RGBColor(84, 155, 114),
     RGBColor(178, 96, 118),
     RGBColor(128, 118, 178),
     RGBColor(150, 158, 168),
+    RGBColor(96, 160, 190),
+    RGBColor(196, 176, 84),
+    RGBColor(94, 78, 66),
 ];
 
 /// A figure that could not be drawn.
@@ -62,12 +69,13 @@ pub fn svg(report: &Report) -> Result<String, FigureError> {
     let columns = report.panels.len().clamp(1, COLUMNS) as i32;
     let width = 2 * MARGIN + columns * PANEL.0;
     let foot = footer(report, width);
-    let height = HEAD + rows * PANEL.1 + foot.len() as i32 * LINE + MARGIN;
+    let more = legend_rows(report).map_err(FigureError::from)?;
+    let height = HEAD + rows * (PANEL.1 + more) + foot.len() as i32 * LINE + MARGIN;
     let mut text = String::new();
     {
         let size = (width.unsigned_abs(), height.unsigned_abs());
         let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
-        draw(report, &root, &foot, height).map_err(FigureError::from)?;
+        draw(report, &root, &foot, (height, more)).map_err(FigureError::from)?;
         root.present().map_err(FigureError::from)?;
     }
     let head = text.find('>').map_or(0, |at| at + 1);
@@ -95,7 +103,8 @@ pub fn png(svg: &str) -> Result<Vec<u8>, FigureError> {
     canvas.encode_png().map_err(FigureError::from)
 }
 
-fn draw(report: &Report, root: &Area<'_>, foot: &[String], height: i32) -> Drawn {
+/// `more` is how much higher than [`PANEL`] the legends make each panel.
+fn draw(report: &Report, root: &Area<'_>, foot: &[String], (height, more): (i32, i32)) -> Drawn {
     root.fill(&WHITE)?;
     write(root, &report.title, (MARGIN, 30), &style(24, INK, true))?;
     write(
@@ -108,12 +117,12 @@ fn draw(report: &Report, root: &Area<'_>, foot: &[String], height: i32) -> Drawn
     let range = range(report);
     for (i, panel) in report.panels.iter().enumerate() {
         let left = MARGIN + (i % COLUMNS) as i32 * PANEL.0;
-        let top = HEAD + (i / COLUMNS) as i32 * PANEL.1;
+        let top = HEAD + (i / COLUMNS) as i32 * (PANEL.1 + more);
         let frame = Frame {
             left: left + 44,
             right: left + PANEL.0 - 24,
-            top: top + 102,
-            bottom: top + PANEL.1 - 54,
+            top: top + more + 102,
+            bottom: top + more + PANEL.1 - 54,
             low: range.0,
             high: range.1,
         };
@@ -156,32 +165,84 @@ fn legend(
 ) -> Drawn {
     write(root, &panel.title, (left, top + 8), &style(17, INK, true))?;
     let text = style(13, INK, false);
-    let (mut x, mut y) = (left, top + 38);
-    let room = left + PANEL.0 - 24;
-    let mut place = |label: &str| {
-        let width = 34 + root.estimate_text_size(label, &text)?.0 as i32;
-        if x + width > room {
-            (x, y) = (left, y + LINE + 2);
+    for ((x, row), entry) in places(report, panel, root)? {
+        let (x, y) = (left + x, top + 38 + row * ROW);
+        match entry {
+            Entry::Arm(id, label) => {
+                let swatch = [(x, y + 1), (x + 13, y + 14)];
+                root.draw(&Rectangle::new(swatch, colour(colours, id).filled()))?;
+                write(root, label, (x + 19, y), &text)?;
+            }
+            Entry::Paper => {
+                diamond(root, (x + 7, y + 8), INK)?;
+                write(root, entry.label(), (x + 19, y), &text)?;
+            }
         }
-        x += width;
-        Ok((x - width, y))
-    };
-    for arm in panel.arms.iter().filter_map(|id| report.arm(id)) {
-        let (x, y) = place(&arm.label)?;
-        let swatch = [(x, y + 1), (x + 13, y + 14)];
-        root.draw(&Rectangle::new(swatch, colour(colours, &arm.id).filled()))?;
-        write(root, &arm.label, (x + 19, y), &text)?;
     }
+    Ok(())
+}
+
+/// What a legend explains.
+enum Entry<'a> {
+    /// An arm's bars: its id and its label.
+    Arm(&'a str, &'a str),
+    /// The paper's values.
+    Paper,
+}
+
+impl Entry<'_> {
+    fn label(&self) -> &str {
+        match self {
+            Self::Arm(_, label) => label,
+            Self::Paper => "paper",
+        }
+    }
+}
+
+type Place<'a> = ((i32, i32), Entry<'a>);
+type Placed<'a> = Result<
+    Vec<Place<'a>>,
+    DrawingAreaErrorKind<<SVGBackend<'static> as DrawingBackend>::ErrorType>,
+>;
+
+/// The entries of a panel's legend, each at `(x, row)` from the legend's corner.
+fn places<'a>(report: &'a Report, panel: &'a Panel, root: &Area<'_>) -> Placed<'a> {
+    let arms = panel.arms.iter().filter_map(|id| report.arm(id));
+    let mut entries: Vec<Entry<'_>> = arms.map(|arm| Entry::Arm(&arm.id, &arm.label)).collect();
     let shown = panel.arms.iter().any(|arm| {
         let known = |split| report.paper_value(arm, split, panel.metric).is_some();
         report.splits.iter().any(known)
     });
-    if shown {
-        let (x, y) = place("paper")?;
-        diamond(root, (x + 7, y + 8), INK)?;
-        write(root, "paper", (x + 19, y), &text)?;
+    entries.extend(shown.then_some(Entry::Paper));
+    let text = style(13, INK, false);
+    let (mut x, mut row) = (0, 0);
+    let mut placed = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let width = 34 + root.estimate_text_size(entry.label(), &text)?.0 as i32;
+        if x + width > PANEL.0 - 24 {
+            (x, row) = (0, row + 1);
+        }
+        placed.push(((x, row), entry));
+        x += width;
     }
-    Ok(())
+    Ok(placed)
+}
+
+/// How much higher the longest legend makes each panel.
+fn legend_rows(
+    report: &Report,
+) -> Result<i32, DrawingAreaErrorKind<<SVGBackend<'static> as DrawingBackend>::ErrorType>> {
+    // Texts are measured on a canvas that nobody sees: the height of the real one depends on them.
+    let mut scratch = String::new();
+    let root = SVGBackend::with_string(&mut scratch, (1, 1)).into_drawing_area();
+    let mut rows = ROWS;
+    for panel in &report.panels {
+        let last = places(report, panel, &root)?
+            .last()
+            .map(|(place, _)| place.1);
+        rows = rows.max(last.unwrap_or(0) + 1);
+    }
+    Ok((rows - ROWS) * ROW)
 }
 
 fn axes(report: &Report, panel: &Panel, root: &Area<'_>, frame: &Frame) -> Drawn {
