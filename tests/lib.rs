@@ -1,5 +1,6 @@
 //! Tests that cross crates; see `tests/`. What several of them share stands here.
 
+pub mod decoded;
 pub mod micro;
 
 /// The README's code compiles.

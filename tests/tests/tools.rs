@@ -13,10 +13,9 @@ use experiments::world::config::WorldConfig;
 use experiments::world::split::{Length, Split};
 use experiments::world::teacher::TeacherParams;
 use serde_json::json;
+use tests::decoded::decoded;
 use vrt_core::episode::{CallFault, Episode, Rules};
 use vrt_core::ledger::Ledger;
-use vrt_core::model::decode::{Engine, Feed, NewRow};
-use vrt_core::model::kernels::log_softmax;
 use vrt_core::model::{Fused, Tiny};
 use vrt_core::op::{AllOps, OpSet, Workspace};
 use vrt_core::pair::{Frame, FrameOffset, PairKey, PreferencePair, Video, VideoError};
@@ -96,39 +95,6 @@ fn a_trace_for_each_tool() {
     insta::assert_snapshot!(text);
 }
 
-/// `ln p` of each target as the engine gives it, fed row by row, forgotten rows dropped.
-fn decoded(model: &Tiny, bank: &FrameBank, sequence: &Sequence) -> Vec<f32> {
-    let mut engine = Engine::new(model.decoder_weights().unwrap().into());
-    let mut cache = engine.cache();
-    let (mut logits, mut logps) = (Vec::new(), Vec::new());
-    let mut targets = sequence.targets.iter().peekable();
-    for (position, row) in sequence.rows.iter().enumerate() {
-        cache.evict(row.oldest);
-        let token;
-        let feed = match row.input {
-            Input::Text(id) => Feed::Text(id),
-            Input::View(view, name) => {
-                token = bank.get(sequence.pair, view).unwrap();
-                Feed::Named(name, &token)
-            }
-        };
-        let rows = [NewRow {
-            feed,
-            position: [position as u32; 3],
-            evidence: row.evidence,
-            oldest: row.oldest,
-        }];
-        engine
-            .forward(&mut [(&mut cache, &rows)], &mut logits)
-            .unwrap();
-        if let Some(target) = targets.next_if(|target| target.row as usize == position) {
-            log_softmax(&mut logits);
-            logps.push(logits[target.token as usize]);
-        }
-    }
-    logps
-}
-
 #[test]
 fn the_trainer_and_the_sampler_agree_on_pictures_that_are_no_frames() {
     let (pairs, samples, _) = taught(40);
@@ -158,7 +124,7 @@ fn the_trainer_and_the_sampler_agree_on_pictures_that_are_no_frames() {
         .as_vec();
     let sampled: Vec<f32> = sequences
         .iter()
-        .flat_map(|sequence| decoded(&model, &bank, sequence))
+        .flat_map(|sequence| decoded(&model, &bank, sequence, 1.0))
         .collect();
     assert_eq!(trained.len(), sampled.len());
     for (trained, sampled) in trained.iter().zip(&sampled) {

@@ -7,6 +7,10 @@ use syn::{Item, ItemEnum, ItemFn, ItemStruct};
 const VARIABLE: &str = "VRT_MACROS_DEBUG";
 
 /// Prints the expansion on stderr if it was asked for; hands it on in any case.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the expansion does not depend on it"
+)]
 pub fn shown(expansion: TokenStream) -> TokenStream {
     if let Ok(wanted) = std::env::var(VARIABLE)
         && let Some(listing) = listing(&wanted, &expansion)
