@@ -137,6 +137,18 @@ impl<
             head: None,
         }
     }
+
+    fn declare(prefix: &str, see: &mut impl FnMut(String, Vec<usize>)) {
+        let model = format!("{prefix}model.");
+        Embedding::<VOCAB, D, Dev>::declare(&model, see);
+        for i in 0..LAYERS {
+            <(TextAttention<D, Q, KV, Dev>, TextMlp<D, MLP, Dev>)>::declare(
+                &format!("{model}layers.{i}."),
+                see,
+            );
+        }
+        FinalNorm::<D, Dev>::declare(&model, see);
+    }
 }
 
 impl<
@@ -212,6 +224,8 @@ pub trait TextModel: Zeros<Cpu> {
     type Width: ConstDim;
     /// The sizes, for decoding and for checks.
     fn sizes(config: &TextConfig) -> DecoderConfig;
+    /// Name and shape of the output map of a decoder that is not tied.
+    fn declare_head(see: &mut impl FnMut(String, Vec<usize>));
     /// Gives the decoder an output map of its own; zeros.
     fn untie(&mut self, dev: &Cpu);
     /// See [`Decoder::forward`].
@@ -250,6 +264,10 @@ impl<
             mrope_section: config.mrope_section,
             eps: RMS_EPS,
         }
+    }
+
+    fn declare_head(see: &mut impl FnMut(String, Vec<usize>)) {
+        <Head<VOCAB, D> as Zeros<Cpu>>::declare("", see);
     }
 
     fn untie(&mut self, dev: &Cpu) {

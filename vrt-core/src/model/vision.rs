@@ -106,6 +106,16 @@ impl PatchPlan {
         self.places.len()
     }
 
+    /// Place among the merge groups given of each that the tower reads: the published `window_index`.
+    pub fn window_index(&self) -> &[usize] {
+        &self.groups
+    }
+
+    /// Starts of the attention windows, and the number of patches: the published `cu_window_seqlens`.
+    pub fn windows(&self) -> &[usize] {
+        &self.windows
+    }
+
     /// For each row that the tower reads the row given, if they differ: groups of `size` rows move.
     fn reading(&self, size: usize) -> Option<Vec<usize>> {
         (!self.groups.is_sorted()).then(|| {
@@ -268,6 +278,17 @@ impl<
             merger: Zeros::zeros(dev),
         }
     }
+
+    fn declare(prefix: &str, see: &mut impl FnMut(String, Vec<usize>)) {
+        <PatchEmbed<VD, PATCH, Dev> as Zeros<Dev>>::declare(prefix, see);
+        for i in 0..VDEPTH {
+            <(PatchAttention<VD, VQKV, Dev>, PatchMlp<VD, VMLP, Dev>)>::declare(
+                &format!("{prefix}blocks.{i}."),
+                see,
+            );
+        }
+        Merger::<VD, MERGED, D, Dev>::declare(&format!("{prefix}merger."), see);
+    }
 }
 
 impl<
@@ -355,12 +376,33 @@ fn pick<const W: usize, Dev: Device<f32>, T: Tape<f32, Dev>>(
     x.gather(rows)
 }
 
+/// The sizes of a vision tower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VisionSizes {
+    /// Numbers in a flattened patch: channels · frames in a patch · side².
+    pub patch: usize,
+    /// Width of the tower.
+    pub dim: usize,
+    /// Number of blocks.
+    pub depth: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Width of the feed-forward layer.
+    pub mlp: usize,
+    /// Numbers in a merge group: patches of it · width.
+    pub merged: usize,
+    /// Width of a visual token.
+    pub out: usize,
+}
+
 /// A vision tower with its sizes hidden: what [`super::qwen::Qwen25Vl`] needs of one.
 pub trait VisionModel: Zeros<Cpu> {
     /// Width of a visual token.
     type Width: ConstDim;
     /// Numbers in a flattened patch.
     const PATCH: usize;
+    /// The sizes, for checks.
+    const SIZES: VisionSizes;
     /// See [`VisionTower::forward`]; `patches` holds the plan's patches.
     fn embed<O: Ops<Cpu>, T: Tape<f32, Cpu>>(
         &self,
@@ -385,6 +427,15 @@ impl<
 {
     type Width = Const<D>;
     const PATCH: usize = PATCH;
+    const SIZES: VisionSizes = VisionSizes {
+        patch: PATCH,
+        dim: VD,
+        depth: VDEPTH,
+        heads: VHEADS,
+        mlp: VMLP,
+        merged: MERGED,
+        out: D,
+    };
 
     fn embed<O: Ops<Cpu>, T: Tape<f32, Cpu>>(
         &self,

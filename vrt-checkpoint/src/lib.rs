@@ -1,0 +1,1 @@
+//! Published Qwen2.5-VL checkpoints.
