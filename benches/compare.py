@@ -1,12 +1,15 @@
 """Our training step beside PyTorch's, taken in turns, so that both see the same machine.
 
-    python benches/compare.py [--rounds 5] [--shapes d128l4-16x256,d256l6-16x256] [--threads 1,2]
+    pip install torch
+    python benches/compare.py [--shapes tiny-32x65,d128l4-16x256,d256l6-16x256] [--threads 1,2] [--rounds 3,2,1]
 
-Prints the median CPU and wall time of a step of each, and the ratio of CPU times, for every shape and
-number of threads. Build first: `cargo bench -p vrt-train --bench train_step --no-run`.
+Prints one table: wall and CPU time of a step of each, medians over the rounds, their ratios (PyTorch's time
+over ours: above 1 we are faster), our share of the measured GEMM peak, and what the second thread brings.
+About two minutes on two free cores, once the benchmark is built.
 """
 
 import argparse
+import json
 import pathlib
 import re
 import statistics
@@ -14,7 +17,19 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-LINE = re.compile(r"(?:RATE|TWIN) \S+ threads=\d+ wall=(\S+) cpu=(\S+)")
+LINE = re.compile(r"(?:RATE|TWIN) \S+ threads=\d+ wall=(\S+) cpu=(\S+)(?:.*share (\d+) %)?")
+HEAD = ("shape", "threads", "wall ms", "torch", "ratio", "cpu ms", "torch", "ratio", "of peak", "2 over 1")
+
+
+def build():
+    """Builds our benchmark and returns its path."""
+    command = "cargo bench -p vrt-train --bench train_step --no-run --message-format json".split()
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit("the benchmark does not build; see above")
+    lines = (json.loads(line) for line in done.stdout.splitlines())
+    found = [line.get("executable") for line in lines if line.get("target", {}).get("name") == "train_step"]
+    return next(path for path in found if path)
 
 
 def run(command):
@@ -22,33 +37,41 @@ def run(command):
     found = LINE.search(done.stdout)
     if not found:
         sys.exit(f"{' '.join(command)} printed no rate:\n{done.stdout}{done.stderr}")
-    return tuple(map(float, found.groups()))
+    return [float(number) for number in found.groups() if number]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--shapes", default="tiny-32x65,d128l4-16x256,d256l6-16x256")
     parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--rounds", default="3,2,1", help="one number a shape; the last serves the rest")
     options = parser.parse_args()
-    twin = str(ROOT / "benches" / "pytorch_twin.py")
-    print(f"{'shape':<16}{'threads':>8}{'ours cpu':>10}{'torch cpu':>10}{'ratio':>7}{'ours wall':>11}{'torch wall':>11}")
-    for shape in options.shapes.split(","):
+    rounds = [int(count) for count in options.rounds.split(",")]
+    bench, twin = build(), str(ROOT / "benches" / "pytorch_twin.py")
+    print(("{:<15}" + "{:>9}" * 9).format(*HEAD))
+    for number, shape in enumerate(options.shapes.split(",")):
+        alone = None
         for threads in options.threads.split(","):
-            bench = ["cargo", "bench", "-q", "-p", "vrt-train", "--bench", "train_step", "--"]
-            short = ["--warm-up-time", "0.5", "--measurement-time", "3"]
+            short = ["--bench", "--warm-up-time", "0.3", "--measurement-time", "2"]
             ours, theirs = [], []
-            for _ in range(options.rounds):
-                ours.append(run([*bench, *short, f"{shape}/{threads}"]))
-                theirs.append(run([sys.executable, twin, shape, threads, "7"]))
-            (wall, cpu), (twin_wall, twin_cpu) = (
-                [statistics.median(column) for column in zip(*rounds)] for rounds in (ours, theirs)
+            for _ in range(rounds[min(number, len(rounds) - 1)]):
+                ours.append(run([bench, *short, f"{shape}/{threads}"]))
+                theirs.append(run([sys.executable, twin, shape, threads, "5"]))
+            (wall, cpu, share), (twin_wall, twin_cpu) = (
+                [statistics.median(column) for column in zip(*taken)] for taken in (ours, theirs)
             )
-            ratio = statistics.median(o[1] / t[1] for o, t in zip(ours, theirs))
-            print(
-                f"{shape:<16}{threads:>8}{cpu:>10.4f}{twin_cpu:>10.4f}{ratio:>7.2f}{wall:>11.4f}{twin_wall:>11.4f}",
-                flush=True,
-            )
+            alone = alone or (wall if threads == "1" else None)
+            row = [
+                f"{1e3 * wall:.1f}",
+                f"{1e3 * twin_wall:.1f}",
+                f"{twin_wall / wall:.2f}",
+                f"{1e3 * cpu:.1f}",
+                f"{1e3 * twin_cpu:.1f}",
+                f"{twin_cpu / cpu:.2f}",
+                f"{share:.0f} %",
+                f"{alone / wall:.2f}" if alone and threads != "1" else "",
+            ]
+            print(("{:<15}" + "{:>9}" * 9).format(shape, threads, *row), flush=True)
 
 
 main()

@@ -16,7 +16,7 @@ use vrt_core::episode::{Episode, Rules, StopReason};
 use vrt_core::ledger::Ledger;
 use vrt_core::model::Tiny;
 use vrt_core::op::{OpSet, PaperOps, Workspace};
-use vrt_core::pair::{FrameIndex, PreferencePair};
+use vrt_core::pair::PreferencePair;
 use vrt_core::policy::{FrameBank, Replay, Reply, Sampling, TinyPolicy};
 use vrt_core::rollout::{Sample, rollout};
 use vrt_core::trace::{Action, read_unit};

@@ -142,7 +142,14 @@ pub fn expand(attr: TokenStream, item: TokenStream) -> TokenStream {
         return emit(&op);
     }
     let errors = errors.tokens();
-    let fallback = fallback(&op.item);
+    let fallback = match function.sig.receiver() {
+        // A method stands where no type may stand beside it.
+        Some(_) => {
+            let item = &op.item;
+            quote!(#item)
+        }
+        None => fallback(&op.item),
+    };
     quote!(#errors #fallback)
 }
 
@@ -353,7 +360,7 @@ fn known_to_workspace(word: &Ident, what: &str, errors: &mut Errors) -> bool {
         errors.on(
             word,
             format!(
-                "`{word}` is no {what} that the workspace knows; {}, or write a number",
+                "`{word}` is no {what} that the workspace knows; write a number, or {}",
                 meant(&word.to_string(), ["frames_a_call"])
             ),
         );

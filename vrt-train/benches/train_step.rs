@@ -22,6 +22,10 @@ use vrt_core::sequence::Packed;
 use vrt_core::shard;
 use vrt_train::optim::{AdamW, AdamWConfig, Trained};
 
+/// The program's own allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Shards of a batch, as a learner cuts it.
 const SHARDS: usize = 4;
 

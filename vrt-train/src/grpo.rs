@@ -14,24 +14,25 @@
 use dfdx::prelude::{Cpu, NoneTape};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
-use vrt_core::episode::Rules;
+use vrt_core::episode::{Rules, StopReason};
 use vrt_core::ledger::Ledger;
 use vrt_core::model::{Fused, Tiny};
-use vrt_core::objective::Objective;
+use vrt_core::objective::{AdvantageSpec, Center, KlPlace, LossSpec, Objective, Scale, Truncated};
 use vrt_core::op::OpSet;
 use vrt_core::pair::{Dimension, PreferencePair};
 use vrt_core::policy::{FrameBank, PolicyError, Sampling, TinyError, TinyPolicy};
-use vrt_core::reward::{Group, Judged};
+use vrt_core::reward::{Group, Judged, RewardSheet};
 use vrt_core::rng::{self, Purpose};
 use vrt_core::rollout::rollout;
 use vrt_core::sequence::{Packed, Sequence};
 use vrt_core::shard;
 use vrt_core::tokenizer::Vocabulary;
 
-use crate::advantage::advantages;
+use crate::advantage::{Advantages, advantages, of_groups};
 use crate::learner::{LearnError, Learner, ShardTokens, Sight};
-use crate::loss::{Batch, LossSums, SampledTokens, policy_loss};
+use crate::loss::{Batch, LossSums, SampledTokens, kl_value, policy_loss};
 use crate::optim::Schedule;
+use crate::report::GroupReport;
 
 /// How GRPO runs; what is rewarded stands in the objective.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,6 +125,8 @@ pub struct GrpoStep {
     pub reward: f64,
     /// Mean raw value of each term where it did not abstain, in the objective's order.
     pub terms: Vec<f64>,
+    /// Mean `|share|` of each term in the advantages learned from: who moves the policy.
+    pub shares: Vec<f64>,
     /// Calls a sample.
     pub calls: f64,
     /// Share of samples that call.
@@ -140,14 +143,31 @@ pub struct GrpoStep {
     pub drift: f64,
     /// Largest norm of a mini-batch's gradient.
     pub norm: f32,
+    /// The step's first group that teaches, line by line: who won, and because of which term.
+    pub example: Vec<String>,
 }
 
 /// One sample to learn from.
 struct Lesson {
     sequence: Sequence,
+    /// Which of the kept groups, and which of its samples.
+    place: (usize, usize),
     advantage: f64,
+    /// `ln π_old`.
     old: Vec<f64>,
+    /// `ln π_sampler`, where it is corrected for.
+    sampler: Vec<f64>,
+    /// `ln π_ref`, where it is asked for.
     reference: Vec<f64>,
+    /// Its tokens carry no loss: it was cut off, and the objective leaves such episodes out.
+    masked: bool,
+}
+
+impl Lesson {
+    /// Tokens that carry loss.
+    fn tokens(&self) -> usize {
+        if self.masked { 0 } else { self.old.len() }
+    }
 }
 
 /// Samples, scores and learns. `cursor` is the running number of the next pair, and moves on.
@@ -168,6 +188,9 @@ pub fn step<O: OpSet, B: Objective>(
         ..Seen::default()
     };
     let mut lessons: Vec<Lesson> = Vec::new();
+    let mut sheets: Vec<RewardSheet> = Vec::new();
+    let mut first: Vec<Judged> = Vec::new();
+    let spec = task.objective.loss();
     let most = (config.groups as f64 * config.draws).ceil() as u64;
     let sampling = Sampling {
         temperature: config.temperature,
@@ -203,7 +226,7 @@ pub fn step<O: OpSet, B: Objective>(
                 .iter()
                 .map(|sample| sample.episode.judged(truth))
                 .collect();
-            let rewards = seen.score(task.objective, &judged);
+            let sheet = seen.score(task.objective, &judged);
             for sample in &rollout.samples {
                 let units = sample.episode.rounds.len();
                 seen.units += units as u64;
@@ -216,58 +239,107 @@ pub fn step<O: OpSet, B: Objective>(
                     seen.targets += sequence.targets.len() as u64;
                 }
             }
-            let advantages = advantages(&rewards, &task.objective.advantage());
-            if !seen.sort(task.objective, &judged, &advantages, config.groups as u64) {
+            if !seen.sort(task.objective, &judged, &sheet, config.groups as u64) {
                 continue;
             }
-            for (sample, advantage) in rollout.samples.into_iter().zip(advantages) {
+            let group = sheets.len();
+            sheets.push(sheet);
+            if group == 0 {
+                first = judged;
+            }
+            for (number, sample) in rollout.samples.into_iter().enumerate() {
                 let Some(sequence) = sample
                     .sequence
                     .filter(|sequence| !sequence.targets.is_empty())
                 else {
                     continue;
                 };
-                let old = sequence
-                    .targets
-                    .iter()
-                    .map(|target| f64::from(target.logp))
-                    .collect();
+                let cut = sample.episode.stop == Some(StopReason::Cut);
+                let logps = sequence.targets.iter().map(|t| f64::from(t.logp));
                 lessons.push(Lesson {
-                    sequence,
-                    advantage,
-                    old,
+                    place: (group, number),
+                    advantage: 0.0,
+                    old: logps.collect(),
+                    sampler: Vec::new(),
                     reference: Vec::new(),
+                    masked: cut && spec.truncated == Truncated::Mask,
+                    sequence,
                 });
             }
         }
     }
-    if task.objective.loss().kl.beta > 0.0 {
-        refer(task, learner.threads(), bank, &mut lessons)?;
+    if spec.kl.beta > 0.0 {
+        let logps = score(task.reference, task, learner.threads(), bank, &lessons)?;
+        for (lesson, logps) in lessons.iter_mut().zip(logps) {
+            lesson.reference = logps;
+        }
+    }
+    if spec.correction.is_some() {
+        let logps = score(&learner.model, task, learner.threads(), bank, &lessons)?;
+        for (lesson, logps) in lessons.iter_mut().zip(logps) {
+            lesson.sampler = std::mem::replace(&mut lesson.old, logps);
+        }
+    }
+    let penalties = penalties(&spec, &sheets, &lessons);
+    let groups = of_groups(&sheets, &penalties, &task.objective.advantage());
+    seen.share(&groups);
+    if let (Some(sheet), Some(advantages)) = (sheets.first(), groups.first()) {
+        let report = GroupReport {
+            objective: B::NAME,
+            samples: &first,
+            sheet,
+            advantages,
+        };
+        seen.step.example = report.to_string().lines().map(str::to_owned).collect();
+    }
+    for lesson in &mut lessons {
+        let (group, sample) = lesson.place;
+        lesson.advantage = groups[group].values[sample];
     }
     learn(learner, task, bank, step, &lessons, &mut seen)?;
     Ok(seen.finish())
 }
 
-/// Fills in the reference policy's log-probabilities.
-fn refer<B: Objective>(
+/// What the distance from the reference takes off each sample's reward: `β·Σ_t KL_t`, if it is in the reward.
+fn penalties(spec: &LossSpec, sheets: &[RewardSheet], lessons: &[Lesson]) -> Vec<Vec<f64>> {
+    if spec.kl.place != KlPlace::Reward {
+        return Vec::new();
+    }
+    let mut penalties: Vec<Vec<f64>> = sheets
+        .iter()
+        .map(|sheet| vec![0.0; sheet.samples.len()])
+        .collect();
+    for lesson in lessons {
+        let tokens = lesson.old.iter().zip(&lesson.reference);
+        let kl: f64 = tokens
+            .map(|(&old, &reference)| kl_value(spec.kl.estimator, old, reference))
+            .sum();
+        let (group, sample) = lesson.place;
+        penalties[group][sample] = spec.kl.beta * kl;
+    }
+    penalties
+}
+
+/// A policy's log-probabilities of the lessons' tokens.
+fn score<B: Objective>(
+    policy: &Tiny,
     task: &Task<'_, B>,
     threads: usize,
     bank: &FrameBank,
-    lessons: &mut [Lesson],
-) -> Result<(), LearnError> {
+    lessons: &[Lesson],
+) -> Result<Vec<Vec<f64>>, LearnError> {
     let costs: Vec<u64> = lessons
         .iter()
         .map(|lesson| lesson.sequence.rows.len() as u64)
         .collect();
     // Small pieces bound the memory of a pass; their number depends on the lessons alone.
     let dealt = shard::balance(&costs, lessons.len().div_ceil(64).max(1));
-    let shared = &*lessons;
     let logps = shard::in_order(
         dealt.len(),
         threads,
         |piece| -> Result<Vec<f32>, LearnError> {
             let mut frames = Vec::new();
-            let sequences = dealt[piece].iter().map(|&lesson| &shared[lesson].sequence);
+            let sequences = dealt[piece].iter().map(|&lesson| &lessons[lesson].sequence);
             let packed = Packed::new(sequences, |pair, view| {
                 frames.push((pair, view));
                 frames.len() as u32 - 1
@@ -280,7 +352,7 @@ fn refer<B: Objective>(
                 visual.extend_from_slice(&token);
             }
             let dev = Cpu::default();
-            let visual = task.reference.given_rows(&dev, &visual, NoneTape)?;
+            let visual = policy.given_rows(&dev, &visual, NoneTape)?;
             let temperature = task.config.temperature;
             let scored = task
                 .reference
@@ -288,15 +360,16 @@ fn refer<B: Objective>(
             Ok(scored.logps.as_vec())
         },
     );
+    let mut scored = vec![Vec::new(); lessons.len()];
     for (members, logps) in dealt.iter().zip(logps) {
         let logps = logps?;
         let mut logps = logps.into_iter().map(f64::from);
         for &lesson in members {
             let tokens = lessons[lesson].old.len();
-            lessons[lesson].reference = logps.by_ref().take(tokens).collect();
+            scored[lesson] = logps.by_ref().take(tokens).collect();
         }
     }
-    Ok(())
+    Ok(scored)
 }
 
 fn learn<B: Objective>(
@@ -326,24 +399,31 @@ fn learn<B: Objective>(
                 .iter()
                 .map(|&lesson| &lessons[lesson].sequence)
                 .collect();
+            let tokens =
+                |lessons: &mut dyn Iterator<Item = &Lesson>| lessons.map(Lesson::tokens).sum();
             let batch = Batch {
-                sequences: sequences.len(),
-                tokens: sequences
-                    .iter()
-                    .map(|sequence| sequence.targets.len())
-                    .sum(),
+                sequences: members.len(),
+                empty: members.iter().filter(|&&l| lessons[l].masked).count(),
+                tokens: tokens(&mut members.iter().map(|&l| &lessons[l])),
+                step_tokens: tokens(&mut lessons.iter()),
+                mini_batches: batches,
             };
             let loss = |shard: ShardTokens<'_>| {
-                let mut sums = LossSums::default();
-                let mut gradient = Vec::with_capacity(shard.logp.len());
+                let mut sums = LossSums::<f64>::default();
+                let mut gradient: Vec<f64> = Vec::with_capacity(shard.logp.len());
                 let mut logp = shard.logp.iter().map(|&logp| f64::from(logp));
                 for &member in shard.members {
                     let lesson = &lessons[members[member]];
                     let logp: Vec<f64> = logp.by_ref().take(lesson.old.len()).collect();
+                    if lesson.masked {
+                        gradient.extend(vec![0.0; logp.len()]);
+                        continue;
+                    }
                     let tokens = SampledTokens {
                         logp: &logp,
                         old: &lesson.old,
                         reference: &lesson.reference,
+                        sampler: &lesson.sampler,
                         advantage: lesson.advantage,
                     };
                     policy_loss(&spec, tokens, batch, &mut sums, &mut gradient);
@@ -370,6 +450,7 @@ struct Seen {
     step: GrpoStep,
     sums: LossSums,
     terms: Vec<(f64, u64)>,
+    shares: (Vec<f64>, u64),
     rewards: f64,
     overall: u64,
     all_right: u64,
@@ -380,7 +461,7 @@ struct Seen {
 
 impl Seen {
     /// Scores a group; a sample of which no term has a value gets 0, as a sample without reward does.
-    fn score<B: Objective>(&mut self, objective: &B, judged: &[Judged]) -> Vec<f64> {
+    fn score<B: Objective>(&mut self, objective: &B, judged: &[Judged]) -> RewardSheet {
         let sheet = objective.score(&Group { samples: judged });
         for (sample, reward) in judged.iter().zip(&sheet.samples) {
             self.overall += u64::from(sample.overall_right());
@@ -391,13 +472,24 @@ impl Seen {
                 }
             }
         }
-        let rewards: Vec<f64> = sheet
+        let totals = sheet
             .samples
             .iter()
-            .map(|sample| sample.total.unwrap_or(0.0))
-            .collect();
-        self.rewards += rewards.iter().sum::<f64>();
-        rewards
+            .map(|sample| sample.total.unwrap_or(0.0));
+        self.rewards += totals.sum::<f64>();
+        sheet
+    }
+
+    /// Adds up what each term contributed to the advantages learned from.
+    fn share(&mut self, groups: &[Advantages]) {
+        let (sums, samples) = &mut self.shares;
+        sums.resize(self.terms.len(), 0.0);
+        for shares in groups.iter().flat_map(|group| &group.shares) {
+            sums.iter_mut()
+                .zip(shares)
+                .for_each(|(sum, share)| *sum += share.abs());
+            *samples += 1;
+        }
     }
 
     /// Counts a group; true if it is to be learned from.
@@ -405,17 +497,25 @@ impl Seen {
         &mut self,
         objective: &B,
         judged: &[Judged],
-        advantages: &[f64],
+        sheet: &RewardSheet,
         wanted: u64,
     ) -> bool {
         let resample = objective.resample();
+        let rewards: Vec<f64> = sheet
+            .samples
+            .iter()
+            .map(|sample| sample.total.unwrap_or(0.0))
+            .collect();
+        // A group teaches where its rewards differ; by how much does not matter here.
+        let differ = AdvantageSpec::group(Center::Mean, Scale::None, 0.0);
+        let differences = advantages(&rewards, &rewards, &differ);
         let groups = &mut self.step.groups;
         groups.sampled += 1;
         let row = if resample.all_correct && judged.iter().all(|sample| right_in(sample) == 4) {
             &mut groups.all_correct
         } else if resample.all_wrong && judged.iter().all(|sample| right_in(sample) == 0) {
             &mut groups.all_wrong
-        } else if advantages.iter().all(|advantage| *advantage == 0.0) {
+        } else if differences.iter().all(|difference| *difference == 0.0) {
             &mut groups.equal
         } else if groups.learned == wanted {
             &mut groups.surplus
@@ -437,6 +537,11 @@ impl Seen {
             .terms
             .iter()
             .map(|(sum, n)| sum / (*n).max(1) as f64)
+            .collect();
+        let (sums, learned) = &self.shares;
+        self.step.shares = sums
+            .iter()
+            .map(|sum| sum / (*learned).max(1) as f64)
             .collect();
         self.step.calls = self.step.ledger.calls as f64 / samples;
         self.step.callers = self.step.ledger.callers as f64 / samples;

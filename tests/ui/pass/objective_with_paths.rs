@@ -5,7 +5,7 @@ vrt_core::objective! {
     Plain {
         groups    resample when all_wrong;
         loss      reduce: token_mean, kl { beta: 0.0, estimator: k2 }, clip { high: 0.3, low: 0.2 };
-        advantage group { scale: std, center: none };
+        advantage group { scale: std, center: mean };
         reward    vrt_core::reward::format + -0.5 * vrt_core::reward::accuracy;
     }
 }

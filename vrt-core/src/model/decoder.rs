@@ -185,6 +185,7 @@ impl<
                     && Q / HEADS == KV / KV_HEADS,
                 "query and key heads have the same number of dimensions"
             );
+            assert!(LAYERS > 0, "a decoder has a layer");
             assert!(
                 HEADS.is_multiple_of(KV_HEADS),
                 "key heads are shared evenly"
@@ -197,8 +198,12 @@ impl<
             config.rope_theta,
         );
         let mut x = O::embed(visual, &self.embed.table, batch);
-        for (attention, mlp) in &self.layers {
+        for (number, (attention, mlp)) in self.layers.iter().enumerate() {
             x = O::text_attention(x, attention, &context);
+            // After the last attention a row is read by nobody but its own target.
+            if number + 1 == LAYERS {
+                x = O::pick(x, &batch.target_rows);
+            }
             x = O::gated_mlp(
                 x,
                 Gated {
@@ -214,7 +219,7 @@ impl<
             Some(head) => &head.table,
             None => &self.embed.table,
         };
-        O::token_logps(x, &self.norm.norm, table, batch, temperature)
+        O::token_logps(x, &self.norm.norm, table, &batch.target_tokens, temperature)
     }
 }
 

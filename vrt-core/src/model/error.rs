@@ -84,6 +84,9 @@ pub enum ModelError {
         /// Length that fits.
         expected: usize,
     },
+    /// A device failed in the backward pass.
+    #[error("the device failed in the backward pass: {0}; make the batch smaller")]
+    Backward(String),
     /// The tensor library ran out of memory.
     #[error("tensor library: {0}")]
     Device(#[from] dfdx::tensor::CpuError),

@@ -107,8 +107,7 @@ impl<V: VisionModel<Width = X::Width>, X: TextModel> Qwen25Vl<V, X> {
         });
         let root = dev.zeros::<Rank0>().put_tape(tape);
         let mut gradients = root.try_backward()?;
-        let mut grads = vec![0.0; params::len(self)];
-        params::gradients_flat(self, &mut gradients, &mut grads)?;
+        let grads = params::gradients_flat(self, &mut gradients);
         Ok(Shard { loss, grads })
     }
 }

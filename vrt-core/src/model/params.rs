@@ -234,46 +234,30 @@ pub fn initialise<Dev: Device<f32>>(model: &mut impl Parameters<Dev>, seed: u64)
 
 struct Collect<'a> {
     gradients: &'a mut Gradients<f32, Cpu>,
-    out: &'a mut [f32],
-    offset: usize,
+    flat: Vec<f32>,
 }
 
 impl Visitor<Cpu> for Collect<'_> {
     fn visit<S: ConstShape>(&mut self, _: &str, tensor: &Tensor<S, f32, Cpu>) {
-        let count = tensor.shape().num_elements();
         // Allocation on the host cannot fail short of aborting, and a missing gradient is a zero one.
-        if let Ok(gradient) = self.gradients.get_or_alloc_mut(tensor) {
-            for (sum, value) in self.out[self.offset..].iter_mut().zip(gradient.iter()) {
-                *sum += value;
-            }
+        match self.gradients.get_or_alloc_mut(tensor) {
+            Ok(gradient) => self.flat.extend_from_slice(gradient),
+            Err(_) => self
+                .flat
+                .resize(self.flat.len() + tensor.shape().num_elements(), 0.0),
         }
-        self.offset += count;
     }
 }
 
-/// Adds all gradients to a flat list; parameters without a gradient add nothing.
-///
-/// # Errors
-/// [`ModelError::FlatLength`] if `out` has another length than the parameters.
+/// All gradients, one after the other; zeros for parameters without one.
 pub fn gradients_flat(
     model: &impl Parameters<Cpu>,
     gradients: &mut Gradients<f32, Cpu>,
-    out: &mut [f32],
-) -> Result<(), ModelError> {
-    let expected = len(model);
-    if expected != out.len() {
-        return Err(ModelError::FlatLength {
-            found: out.len(),
-            expected,
-        });
-    }
-    model.visit(
-        "",
-        &mut Collect {
-            gradients,
-            out,
-            offset: 0,
-        },
-    );
-    Ok(())
+) -> Vec<f32> {
+    let mut collect = Collect {
+        gradients,
+        flat: Vec::with_capacity(len(model)),
+    };
+    model.visit("", &mut collect);
+    collect.flat
 }

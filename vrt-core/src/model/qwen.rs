@@ -255,7 +255,8 @@ impl<V: VisionModel<Width = X::Width>, X: TextModel> Qwen25Vl<V, X> {
     }
 }
 
-fn check(batch: &Packed, vocab: usize, frames: usize) -> Result<(), ModelError> {
+/// Refuses a batch that does not fit a vocabulary and a number of visual rows.
+pub(super) fn check(batch: &Packed, vocab: usize, frames: usize) -> Result<(), ModelError> {
     let refuse = |what| Err(ModelError::Packed { what });
     let rows = batch.len();
     if [

@@ -216,13 +216,13 @@ impl DecoderWeights {
 
 /// Takes parameters and remembers everything that was wrong; a wrong one becomes zeros of the right size
 /// so that reading can go on.
-struct Reader<S> {
-    source: S,
-    errors: Vec<ParameterError>,
+pub(super) struct Reader<S> {
+    pub source: S,
+    pub errors: Vec<ParameterError>,
 }
 
 impl<S: FnMut(&str) -> Option<Vec<f32>>> Reader<S> {
-    fn take(&mut self, name: &str, shape: &[usize]) -> Vec<f32> {
+    pub fn take(&mut self, name: &str, shape: &[usize]) -> Vec<f32> {
         let before = self.errors.len();
         self.optional(name, shape).unwrap_or_else(|| {
             if self.errors.len() == before {
@@ -235,7 +235,7 @@ impl<S: FnMut(&str) -> Option<Vec<f32>>> Reader<S> {
         })
     }
 
-    fn optional(&mut self, name: &str, shape: &[usize]) -> Option<Vec<f32>> {
+    pub fn optional(&mut self, name: &str, shape: &[usize]) -> Option<Vec<f32>> {
         let values = (self.source)(name)?;
         if values.len() == shape.iter().product::<usize>() {
             return Some(values);

@@ -1,14 +1,32 @@
 //! In: what is rewarded and how it is learned from. Out: rewards for a group, and plain data that the trainer reads.
 //!
-//! An objective is written once with `objective!`; the loss itself belongs to the trainer.
+//! An objective is written once with `objective!`; the loss itself belongs to the trainer. Beside the paper's own,
+//! [`VrThinker`], each published method of the family is one declaration in a file of its own.
 
+mod bnpo;
+mod cispo;
+mod dapo;
+mod dr_grpo;
+mod grpo;
+mod gspo;
 mod overrides;
+mod rloo;
+mod sapo;
 mod spec;
 mod vr_thinker;
 
-pub use overrides::{AdvantageOverride, ClipOverride, KlOverride, ResampleOverride};
+pub use bnpo::Bnpo;
+pub use cispo::Cispo;
+pub use dapo::Dapo;
+pub use dr_grpo::DrGrpo;
+pub use grpo::Grpo;
+pub use gspo::Gspo;
+pub use overrides::{AdvantageOverride, KlOverride, ResampleOverride, SurrogateOverride};
+pub use rloo::Rloo;
+pub use sapo::Sapo;
 pub use spec::{
-    AdvantageSpec, Center, ClipSpec, KlEstimator, KlSpec, LossSpec, Reduce, Resample, Scale,
+    AdvantageSpec, Center, Empty, KlEstimator, KlPlace, KlSpec, LossSpec, Normalise, Ratio, Reduce,
+    Resample, Scale, Singleton, Surrogate, Truncated,
 };
 pub use vr_thinker::VrThinker;
 
@@ -75,6 +93,14 @@ pub enum ObjectiveError {
         value: f64,
         /// The values it may take.
         range: Interval,
+    },
+    /// Two choices exclude each other.
+    #[error("{objective}: {words}")]
+    Clash {
+        /// The objective.
+        objective: &'static str,
+        /// Which, why, and how to mend it.
+        words: &'static str,
     },
     /// A `require` line does not hold.
     #[error("{objective}: {words} (the left side reaches {left}, the right side {right})")]

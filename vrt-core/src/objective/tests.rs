@@ -1,4 +1,7 @@
-use super::{Center, KlEstimator, Objective, ObjectiveError, Reduce, Resample, Scale, VrThinker};
+use super::{
+    Bnpo, Center, Cispo, Dapo, DrGrpo, Grpo, Gspo, KlEstimator, Objective, ObjectiveError, Reduce,
+    Resample, Rloo, Sapo, Scale, VrThinker,
+};
 use crate::pair::{Judgment, Preference, Verdict};
 use crate::reward::{Group, Judged, Score};
 
@@ -100,7 +103,7 @@ fn a_file_states_only_its_difference() {
             all_wrong: false
         }
     );
-    assert_eq!(read.clip, declared.clip);
+    assert_eq!(read.surrogate, declared.surrogate);
     read.validate()
         .expect("both auxiliaries may be switched off");
 }
@@ -169,11 +172,78 @@ fn a_number_outside_its_range_is_named() {
         "VrThinker.accuracy: `alpha` is 2, outside 0 to 1; choose a value in that range"
     );
     assert_eq!(
-        fails(r#"{"clip": {"low": 1.2}}"#),
-        "VrThinker.clip.low is 1.2, outside 0 to 1; choose a value in that range"
+        fails(r#"{"surrogate": {"clip": {"low": 1.2}}}"#),
+        "VrThinker.surrogate.clip.low is 1.2, outside 0 to 1; choose a value in that range"
     );
+    assert!(fails(r#"{"correction": 0.5}"#).contains("correction is 0.5"));
+    assert!(fails(r#"{"advantage": {"ddof": 2}}"#).contains("advantage.ddof is 2"));
     assert!(fails(r#"{"kl": {"beta": -1.0}}"#).contains("kl.beta"));
     assert!(fails(r#"{"advantage": {"eps": -1.0}}"#).contains("advantage.eps"));
+}
+
+#[test]
+fn choices_that_exclude_each_other_are_refused_in_the_compilers_words() {
+    let texts = [
+        r#"{"advantage": {"center": "leave_one_out"}}"#,
+        r#"{"advantage": {"center": "none"}}"#,
+        r#"{"ratio": "sequence", "surrogate": {"clip": {"delta": 2.0}}}"#,
+        r#"{"surrogate": {"clip": {"delta": 1.1}}}"#,
+        r#"{"surrogate": {"clip": {"dual": 1.1}}}"#,
+        r#"{"kl": {"place": "reward", "beta": 0.0}}"#,
+        r#"{"kl": {"place": "reward", "estimator": "k3_straight"}}"#,
+        r#"{"kl": {"place": "reward", "unbiased": true}}"#,
+        r#"{"ratio": "sequence", "kl": {"unbiased": true}}"#,
+    ];
+    let lines: Vec<String> = texts
+        .into_iter()
+        .map(|text| {
+            let objective = read(text).expect("the fields exist");
+            objective.validate().expect_err(text).to_string()
+        })
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn the_numbers_of_another_surrogate_are_refused_by_name() {
+    let error = read(r#"{"surrogate": {"sapo": {"positive": 2.0}}}"#).expect_err("a clip");
+    assert!(
+        error.to_string().starts_with(
+            "the objective's loss is `clip`, which has no numbers of `sapo`; state `surrogate.clip`"
+        ),
+        "{error}"
+    );
+}
+
+/// What a declaration says of itself, in one line.
+fn line<B: Objective>() -> String {
+    let objective = B::default();
+    objective.validate().expect("its own numbers hold");
+    let text = serde_json::to_string(&objective).expect("plain data");
+    let again: B = serde_json::from_str(&text).expect("its own text");
+    assert_eq!(again, objective, "{}", B::NAME);
+    format!(
+        "{}: {:?} {:?}",
+        B::NAME,
+        objective.advantage(),
+        objective.loss()
+    )
+}
+
+#[test]
+fn each_published_method_is_one_declaration() {
+    let lines = [
+        line::<VrThinker>(),
+        line::<Grpo>(),
+        line::<DrGrpo>(),
+        line::<Dapo>(),
+        line::<Bnpo>(),
+        line::<Gspo>(),
+        line::<Cispo>(),
+        line::<Sapo>(),
+        line::<Rloo>(),
+    ];
+    insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[test]

@@ -51,8 +51,7 @@ fn check<P: Zeros<Cpu>, const W: usize, S: Shape>(
             .sum();
         let c = dev.tensor_from_vec(c, *y.shape());
         let mut gradients = (y * c).sum::<Rank0, _>().backward();
-        let mut on_weights = vec![0.0; flat.len()];
-        params::gradients_flat(&weights, &mut gradients, &mut on_weights).unwrap();
+        let on_weights = params::gradients_flat(&weights, &mut gradients);
         (sum, on_weights, gradients.get(&x).as_vec())
     };
     let (_, on_weights, on_input) = value(&flat, &input);
@@ -165,7 +164,14 @@ fn token_logps() {
     let batch = crate::support::dense_batch(3, &[100, 90], 80, 1);
     for temperature in [1.0, 0.6] {
         check::<(FinalNorm<6>, Embedding<384, 6>), 6, _>(190, |x, (norm, head)| {
-            Fused::token_logps(x, &norm.norm, &head.table, &batch, temperature).logps
+            Fused::token_logps(
+                Fused::pick(x, &batch.target_rows),
+                &norm.norm,
+                &head.table,
+                &batch.target_tokens,
+                temperature,
+            )
+            .logps
         });
     }
 }

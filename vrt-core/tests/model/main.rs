@@ -2,6 +2,7 @@
 
 mod differences;
 mod golden;
+mod lora;
 mod masks;
 mod parameters;
 mod parity;

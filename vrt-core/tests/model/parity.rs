@@ -77,3 +77,37 @@ fn entropy_and_log_probabilities_agree_between_implementations() {
         assert!((a - b).abs() < 2e-5, "{a} {b}");
     }
 }
+
+#[test]
+fn the_step_for_any_device_is_the_fused_one() {
+    let dev = Cpu::default();
+    let model = Tiny::new(&dev, 4);
+    let batch = batch(4, &[25, 14], 1);
+    let rows = model
+        .visual_rows::<Fused>(&dev, &patches(4, FRAMES))
+        .unwrap();
+    let fused = model
+        .loss_gradients::<Fused>(&dev, &batch, Frames::Rows(&rows), 0.9, |logps, _| {
+            loss_of(logps)
+        })
+        .unwrap();
+    let moved = model.text.on(&dev).unwrap();
+    let shard = moved
+        .composed_gradients(&Tiny::CONFIG.text, &batch, &rows, 0.9, |logps, _| {
+            loss_of(logps)
+        })
+        .unwrap();
+    let expected = &fused.grads[fused.grads.len() - shard.grads.len()..];
+    let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>().sqrt();
+    let size = norm(&mut expected.iter().copied());
+    let off = norm(&mut shard.grads.iter().zip(expected).map(|(a, b)| a - b));
+    assert!(size > 0.1 && off < 1e-4 * size, "off by {off} of {size}");
+    assert!((fused.loss - shard.loss).abs() < 1e-4);
+    let short = moved.composed_gradients(&Tiny::CONFIG.text, &batch, &rows[1..], 0.9, |_, _| {
+        (0.0, vec![])
+    });
+    assert_eq!(
+        short.map(|_| ()).unwrap_err().to_string(),
+        "visual embeddings: 319 numbers, expected 320"
+    );
+}

@@ -1,6 +1,6 @@
 //! In: the sections of an objective. Out: the objective, if its sections agree with one another.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use syn::{Attribute, Path, Visibility};
 
 use super::parse::{Outline, Tie};
@@ -23,8 +23,8 @@ pub struct Objective<'a> {
     pub weights: Vec<Weight>,
     /// The tied parameters.
     pub ties: Vec<Tie>,
-    /// An `AdvantageSpec`.
-    pub advantage: TokenStream,
+    /// An `AdvantageSpec`, and where its section stands.
+    pub advantage: (TokenStream, Span),
     /// The parts of the loss.
     pub loss: Loss,
     /// A `Resample`.
@@ -64,7 +64,17 @@ pub struct Weight {
 }
 
 /// The fields that every objective has beside its terms and weights.
-const RESERVED: [&str; 5] = ["advantage", "clip", "kl", "reduce", "groups"];
+const RESERVED: [&str; 9] = [
+    "advantage",
+    "ratio",
+    "surrogate",
+    "kl",
+    "reduce",
+    "empty",
+    "correction",
+    "truncated",
+    "groups",
+];
 
 /// Compares the sections with one another.
 pub fn objective<'a>(

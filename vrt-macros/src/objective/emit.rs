@@ -1,11 +1,12 @@
 //! In: a checked objective. Out: its struct, its defaults, its checks, and its `Objective` impl.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 
 use super::check::{Factor, Objective, Term};
 use super::parse::Outline;
+use super::sections::Loss;
 
 /// Emits an objective.
 pub fn objective(objective: &Objective<'_>) -> TokenStream {
@@ -50,9 +51,19 @@ fn declared(objective: &Objective<'_>) -> TokenStream {
         )
     });
     let from = |part: &str| format!("{name}::{part}_over_declared");
-    let (from_advantage, from_clip) = (from("advantage"), from("clip"));
+    let (from_advantage, from_surrogate) = (from("advantage"), from("surrogate"));
+    let advantage = &advantage.0;
     let (from_kl, from_groups) = (from("kl"), from("groups"));
-    let (clip, kl, reduce) = (&loss.clip, &loss.kl, &loss.reduce);
+    let Loss {
+        ratio,
+        surrogate,
+        kl,
+        reduce,
+        empty,
+        correction,
+        truncated,
+        ..
+    } = loss;
     quote! {
         #(#attrs)*
         #[derive(
@@ -75,14 +86,22 @@ fn declared(objective: &Objective<'_>) -> TokenStream {
             /// How rewards become advantages.
             #[serde(deserialize_with = #from_advantage)]
             pub advantage: ::vrt_core::objective::AdvantageSpec,
-            /// The clipped ratio.
-            #[serde(deserialize_with = #from_clip)]
-            pub clip: ::vrt_core::objective::ClipSpec,
+            /// Of what the ratio is taken.
+            pub ratio: ::vrt_core::objective::Ratio,
+            /// How far a ratio may carry the gradient.
+            #[serde(deserialize_with = #from_surrogate)]
+            pub surrogate: ::vrt_core::objective::Surrogate,
             /// The distance from the reference policy.
             #[serde(deserialize_with = #from_kl)]
             pub kl: ::vrt_core::objective::KlSpec,
             /// From tokens to one number.
             pub reduce: ::vrt_core::objective::Reduce,
+            /// Samples without a learned token.
+            pub empty: ::vrt_core::objective::Empty,
+            /// Cap of the truncated importance correction, if there is one.
+            pub correction: ::core::option::Option<f64>,
+            /// Episodes that were cut off.
+            pub truncated: ::vrt_core::objective::Truncated,
             /// Which groups are drawn again.
             #[serde(deserialize_with = #from_groups)]
             pub groups: ::vrt_core::objective::Resample,
@@ -94,9 +113,13 @@ fn declared(objective: &Objective<'_>) -> TokenStream {
                 #(#fields: #defaults,)*
                 #(#weight_names: #weight_defaults,)*
                 advantage: #advantage,
-                clip: #clip,
+                ratio: #ratio,
+                surrogate: #surrogate,
                 kl: #kl,
                 reduce: #reduce,
+                empty: #empty,
+                correction: #correction,
+                truncated: #truncated,
                 groups: #groups,
             };
         }
@@ -114,7 +137,6 @@ fn inherent(objective: &Objective<'_>) -> TokenStream {
     let name = objective.name;
     let parts = [
         ("advantage", "AdvantageSpec", "AdvantageOverride"),
-        ("clip", "ClipSpec", "ClipOverride"),
         ("kl", "KlSpec", "KlOverride"),
         ("groups", "Resample", "ResampleOverride"),
     ];
@@ -147,6 +169,28 @@ fn inherent(objective: &Objective<'_>) -> TokenStream {
             }
 
             #(#readers)*
+
+            fn surrogate_over_declared<'de, D: ::vrt_core::__private::serde::Deserializer<'de>>(
+                from: D,
+            ) -> ::core::result::Result<::vrt_core::objective::Surrogate, D::Error> {
+                let stated: ::vrt_core::objective::SurrogateOverride =
+                    ::vrt_core::__private::serde::Deserialize::deserialize(from)?;
+                stated
+                    .over(Self::DECLARED.surrogate)
+                    .map_err(::vrt_core::__private::serde::de::Error::custom)
+            }
+
+            const fn loss_of(&self) -> ::vrt_core::objective::LossSpec {
+                ::vrt_core::objective::LossSpec {
+                    ratio: self.ratio,
+                    surrogate: self.surrogate,
+                    kl: self.kl,
+                    reduce: self.reduce,
+                    empty: self.empty,
+                    correction: self.correction,
+                    truncated: self.truncated,
+                }
+            }
         }
     }
 }
@@ -245,11 +289,7 @@ fn behaviour(objective: &Objective<'_>) -> TokenStream {
             }
 
             fn loss(&self) -> ::vrt_core::objective::LossSpec {
-                ::vrt_core::objective::LossSpec {
-                    clip: self.clip,
-                    kl: self.kl,
-                    reduce: self.reduce,
-                }
+                Self::loss_of(self)
             }
 
             fn resample(&self) -> ::vrt_core::objective::Resample {
@@ -309,18 +349,31 @@ fn checks(objective: &Objective<'_>) -> TokenStream {
         let (left, right) = (require.left.interval(&leaf), require.right.interval(&leaf));
         let words = require.words();
         let broken = broken(require.or_equal);
-        quote_spanned! {joined(tokens)=>
+        let assertion = assertion(tokens, quote!(!(#broken), #words));
+        quote! {
             {
                 let (left, right) = (#left.high, #right.high);
-                assert!(!(#broken), #words);
+                #assertion;
             }
         }
     });
+    let in_advantage = quote_spanned! {objective.advantage.1=>
+        if let ::core::option::Option::Some(words) = DECLARED.advantage.clash() {
+            ::core::panic!("{}", words)
+        }
+    };
+    let in_loss = quote_spanned! {objective.loss.span=>
+        if let ::core::option::Option::Some(words) = DECLARED.loss_of().clash() {
+            ::core::panic!("{}", words)
+        }
+    };
     quote! {
         const _: () = {
             const DECLARED: #name = #name::DECLARED;
             #(#firing)*
             #(#requires)*
+            #in_advantage
+            #in_loss
         };
     }
 }
@@ -366,11 +419,16 @@ fn place(term: &Term) -> Span {
     term.path.span().resolved_at(Span::call_site())
 }
 
-/// The place of all these tokens, as far as the compiler can join them.
-fn joined(tokens: &TokenStream) -> Span {
+/// `assert!(…)` from the first of these tokens to the last: the compiler underlines all of a macro's call, and joining
+/// spans is not stable.
+fn assertion(tokens: &TokenStream, arguments: TokenStream) -> TokenStream {
     let mut spans = tokens.clone().into_iter().map(|token| token.span());
     let first = spans.next().unwrap_or_else(Span::call_site);
-    spans.fold(first, |all, span| all.join(span).unwrap_or(all))
+    let last = spans.last().unwrap_or(first);
+    let mut arguments = Group::new(Delimiter::Parenthesis, arguments);
+    arguments.set_span(last);
+    let name = Ident::new("assert", first);
+    quote!(#name! #arguments)
 }
 
 /// Stands in for a refused objective, so that code that uses it reports nothing further.

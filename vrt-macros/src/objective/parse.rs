@@ -211,6 +211,16 @@ pub struct Part {
     pub fields: Vec<Field>,
 }
 
+impl Part {
+    /// The value after the colon; none where the part has braces.
+    pub fn value(&self) -> Option<&Value> {
+        match self.fields.as_slice() {
+            [field] if field.name == self.name => Some(&field.value),
+            _ => None,
+        }
+    }
+}
+
 /// `low: 0.2`.
 pub struct Field {
     /// Before the colon.

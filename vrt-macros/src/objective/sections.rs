@@ -20,7 +20,7 @@ pub struct Sections {
     /// The tied parameters.
     pub ties: Vec<Tie>,
     /// An `AdvantageSpec`, as an expression.
-    pub advantage: Option<TokenStream>,
+    pub advantage: Option<(TokenStream, Span)>,
     /// The parts of the loss, as expressions.
     pub loss: Option<Loss>,
     /// A `Resample`, as an expression.
@@ -31,12 +31,22 @@ pub struct Sections {
 
 /// The parts of the loss, as expressions.
 pub struct Loss {
-    /// A `ClipSpec`.
-    pub clip: TokenStream,
+    /// A `Ratio`.
+    pub ratio: TokenStream,
+    /// A `Surrogate`.
+    pub surrogate: TokenStream,
     /// A `KlSpec`.
     pub kl: TokenStream,
     /// A `Reduce`.
     pub reduce: TokenStream,
+    /// An `Empty`.
+    pub empty: TokenStream,
+    /// An `Option<f64>`.
+    pub correction: TokenStream,
+    /// A `Truncated`.
+    pub truncated: TokenStream,
+    /// Where the section stands.
+    pub span: Span,
 }
 
 const KEYS: [&str; 7] = [
@@ -136,7 +146,7 @@ fn read_section(
             .push(parsed(body, span, "`cot_gain.alpha = accuracy.alpha`")?),
         "advantage" => {
             let part = parsed(body, span, "`group { center: mean, scale: std }`")?;
-            out.advantage = advantage(&part, errors);
+            out.advantage = advantage(&part, errors).map(|spec| (spec, span));
         }
         "loss" => {
             expect(&body, span, "`clip { … }, kl { … }, reduce: …`")?;
@@ -189,91 +199,225 @@ fn advantage(part: &Part, errors: &mut Errors) -> Option<TokenStream> {
     let mut fields = Fields::new(
         &part.name,
         &part.fields,
-        &["center", "scale", "eps"],
+        &["center", "scale", "eps", "ddof", "normalise", "singleton"],
         errors,
     );
     let center = fields.word("center", &["mean", "leave_one_out", "none"], errors);
-    let scale = fields.word("scale", &["std", "none"], errors);
+    let scale = fields.word("scale", &["std", "batch_std", "none"], errors);
+    let normalise = fields.word_or("normalise", &["total", "each_term"], errors);
+    let singleton = fields.word_or("singleton", &["zero", "keep"], errors);
     // The paper gives no eps; this one is far below any difference between rewards.
-    let eps = match fields.find("eps") {
-        Some(_) => fields.number("eps", 0.0, 1.0, errors)?,
-        None => 1e-6,
-    };
+    let eps = fields.number_or("eps", 1e-6, 0.0, 1.0, errors)?;
+    let ddof = fields.number_or("ddof", 1.0, 0.0, 1.0, errors)?;
+    if let Some(field) = fields.find("ddof")
+        && ddof.fract() != 0.0
+    {
+        errors.on(
+            &field.name,
+            "`ddof` is taken off the number of samples: write 0 or 1",
+        );
+    }
     let (center, scale) = (camel(&center?), camel(&scale?));
+    let (normalise, singleton) = (camel(&normalise?), camel(&singleton?));
+    let ddof = ddof as u8;
     Some(quote! {
         ::vrt_core::objective::AdvantageSpec {
             center: ::vrt_core::objective::Center::#center,
             scale: ::vrt_core::objective::Scale::#scale,
             eps: #eps,
+            ddof: #ddof,
+            normalise: ::vrt_core::objective::Normalise::#normalise,
+            singleton: ::vrt_core::objective::Singleton::#singleton,
         }
     })
 }
 
+/// The parts that bound the ratio: a loss has one of them.
+const SURROGATES: [&str; 3] = ["clip", "cispo", "sapo"];
+
+/// All parts of the loss.
+const PARTS: [&str; 9] = [
+    "ratio",
+    "clip",
+    "cispo",
+    "sapo",
+    "kl",
+    "reduce",
+    "empty",
+    "correct",
+    "truncated",
+];
+
 fn loss(key: &Ident, parts: Vec<Part>, errors: &mut Errors) -> Option<Loss> {
-    const PARTS: [&str; 3] = ["clip", "kl", "reduce"];
-    const EXAMPLES: [&str; 3] = [
-        "clip { low: 0.2, high: 0.2 }",
-        "kl { estimator: k3, beta: 0.01 }",
-        "reduce: per_sample_mean",
-    ];
-    let mut found: [Option<&Part>; 3] = [None; 3];
+    let mut known: Vec<&Part> = Vec::new();
     for part in &parts {
         let written = part.name.to_string();
-        match PARTS.iter().position(|name| *name == written) {
-            None => {
-                errors.on(
-                    &part.name,
-                    format!(
-                        "`{written}` is not a part of the loss; {}",
-                        meant(&written, PARTS)
-                    ),
-                );
-                return None;
-            }
-            Some(i) if found[i].is_some() => errors.on(
+        let bounds = SURROGATES.contains(&written.as_str());
+        let earlier = known.iter().find(|earlier| {
+            earlier.name == part.name
+                || (bounds && SURROGATES.iter().any(|name| earlier.name == name))
+        });
+        if !PARTS.contains(&written.as_str()) {
+            errors.on(
+                &part.name,
+                format!(
+                    "`{written}` is not a part of the loss; {}",
+                    meant(&written, PARTS)
+                ),
+            );
+            return None;
+        }
+        match earlier {
+            Some(earlier) if earlier.name != part.name => errors.on(
+                &part.name,
+                format!(
+                    "`{}` bounds the ratio already: a loss has one of `clip`, `cispo` and `sapo`; remove one",
+                    earlier.name
+                ),
+            ),
+            Some(_) => errors.on(
                 &part.name,
                 format!("`{written}` is already given; the loss has one"),
             ),
-            Some(i) => found[i] = Some(part),
+            None => known.push(part),
         }
     }
-    for (i, example) in EXAMPLES.iter().enumerate() {
-        if found[i].is_none() {
-            let name = PARTS[i];
+    let find = |name: &str| known.iter().copied().find(|part| part.name == name);
+    let bound = SURROGATES.iter().find_map(|name| find(name));
+    for (found, name, example) in [
+        (bound, "clip", "clip { low: 0.2, high: 0.2 }"),
+        (find("kl"), "kl", "kl { estimator: k3, beta: 0.01 }"),
+        (find("reduce"), "reduce", "reduce: per_sample_mean"),
+    ] {
+        if found.is_none() {
             errors.on(key, format!("the loss has no `{name}`: add `{example}`"));
         }
     }
-    let [clip, kl, reduce] = found;
-    let clip = clip.and_then(|part| {
-        let mut fields = Fields::new(&part.name, &part.fields, &["low", "high"], errors);
-        let low = fields.number("low", 0.0, 1.0, errors);
-        let high = fields.number("high", 0.0, 100.0, errors);
-        let (low, high) = (low?, high?);
-        Some(quote!(::vrt_core::objective::ClipSpec { low: #low, high: #high }))
-    });
-    let kl = kl.and_then(|part| {
-        let mut fields = Fields::new(&part.name, &part.fields, &["estimator", "beta"], errors);
-        let estimator = fields.word("estimator", &["k1", "k2", "k3"], errors);
-        let beta = fields.number("beta", 0.0, 10.0, errors);
-        let (estimator, beta) = (camel(&estimator?), beta?);
-        Some(quote! {
-            ::vrt_core::objective::KlSpec {
-                estimator: ::vrt_core::objective::KlEstimator::#estimator,
-                beta: #beta,
-            }
-        })
-    });
-    let reduce = reduce.and_then(|part| reduction(part, errors));
+    let surrogate = bound.and_then(|part| surrogate(part, errors));
+    let kl = find("kl").and_then(|part| kl(part, errors));
+    let reduce = find("reduce").and_then(|part| reduction(part, errors));
+    let ratio = choice(find("ratio"), "Ratio", &["token", "sequence"], errors);
+    let empty = choice(find("empty"), "Empty", &["keep", "drop"], errors);
+    let truncated = choice(find("truncated"), "Truncated", &["learn", "mask"], errors);
+    let correction = match find("correct") {
+        None => Some(quote!(::core::option::Option::None)),
+        Some(part) => {
+            let mut fields = Fields::new(&part.name, &part.fields, &["cap"], errors);
+            let cap = fields.number("cap", 1.0, 1000.0, errors);
+            cap.map(|cap| quote!(::core::option::Option::Some(#cap)))
+        }
+    };
     Some(Loss {
-        clip: clip?,
+        ratio: ratio?,
+        surrogate: surrogate?,
         kl: kl?,
         reduce: reduce?,
+        empty: empty?,
+        correction: correction?,
+        truncated: truncated?,
+        span: key.span(),
+    })
+}
+
+/// A part that is one word of a few, the first of which holds where it is left out.
+fn choice(
+    part: Option<&Part>,
+    of: &str,
+    known: &[&str],
+    errors: &mut Errors,
+) -> Option<TokenStream> {
+    let of = format_ident!("{of}");
+    let default = format_ident!("{}", known.first()?);
+    let word = match part {
+        None => default,
+        Some(part) => match part.value() {
+            Some(Value::Word(word)) if known.contains(&word.to_string().as_str()) => word.clone(),
+            Some(Value::Word(word) | Value::Call(word, _)) => {
+                let written = word.to_string();
+                let hint = meant(&written, known.iter().copied());
+                let name = &part.name;
+                errors.on(
+                    word,
+                    format!("`{written}` is no choice for `{name}`; {hint}"),
+                );
+                return None;
+            }
+            _ => {
+                let hint = meant("", known.iter().copied());
+                let name = &part.name;
+                errors.on(name, format!("`{name}` takes a word after a colon; {hint}"));
+                return None;
+            }
+        },
+    };
+    let word = camel(&word);
+    Some(quote!(::vrt_core::objective::#of::#word))
+}
+
+fn surrogate(part: &Part, errors: &mut Errors) -> Option<TokenStream> {
+    let option = |value: Option<f64>| match value {
+        Some(value) => quote!(::core::option::Option::Some(#value)),
+        None => quote!(::core::option::Option::None),
+    };
+    if part.name == "clip" {
+        let known = ["low", "high", "dual", "delta"];
+        let mut fields = Fields::new(&part.name, &part.fields, &known, errors);
+        let low = fields.number("low", 0.0, 1.0, errors);
+        let high = fields.number("high", 0.0, 100.0, errors);
+        let dual = option(fields.maybe("dual", 1.0, 1000.0, errors));
+        let delta = option(fields.maybe("delta", 1.0, 1000.0, errors));
+        let (low, high) = (low?, high?);
+        return Some(quote! {
+            ::vrt_core::objective::Surrogate::Clip { low: #low, high: #high, dual: #dual, delta: #delta }
+        });
+    }
+    if part.name == "cispo" {
+        let mut fields = Fields::new(&part.name, &part.fields, &["cap", "floor"], errors);
+        let cap = fields.number("cap", 1.0, 1000.0, errors);
+        let floor = option(fields.maybe("floor", 0.0, 1.0, errors));
+        let cap = cap?;
+        return Some(quote! {
+            ::vrt_core::objective::Surrogate::Cispo { cap: #cap, floor: #floor }
+        });
+    }
+    let known = ["positive", "negative"];
+    let mut fields = Fields::new(&part.name, &part.fields, &known, errors);
+    let positive = fields.number("positive", 0.01, 100.0, errors);
+    let negative = fields.number("negative", 0.01, 100.0, errors);
+    let (positive, negative) = (positive?, negative?);
+    Some(quote! {
+        ::vrt_core::objective::Surrogate::Sapo { positive: #positive, negative: #negative }
+    })
+}
+
+fn kl(part: &Part, errors: &mut Errors) -> Option<TokenStream> {
+    const ESTIMATORS: [&str; 6] = ["k1", "k2", "k3", "abs", "k1_straight", "k3_straight"];
+    let known = ["estimator", "beta", "in", "unbiased"];
+    let mut fields = Fields::new(&part.name, &part.fields, &known, errors);
+    let estimator = fields.word("estimator", &ESTIMATORS, errors);
+    let beta = fields.number("beta", 0.0, 10.0, errors);
+    let place = fields.word_or("in", &["loss", "reward"], errors);
+    let unbiased = fields.word_or("unbiased", &["false", "true"], errors);
+    let (estimator, beta, place) = (camel(&estimator?), beta?, camel(&place?));
+    let unbiased = unbiased? == "true";
+    Some(quote! {
+        ::vrt_core::objective::KlSpec {
+            estimator: ::vrt_core::objective::KlEstimator::#estimator,
+            beta: #beta,
+            place: ::vrt_core::objective::KlPlace::#place,
+            unbiased: #unbiased,
+        }
     })
 }
 
 fn reduction(part: &Part, errors: &mut Errors) -> Option<TokenStream> {
-    const NAMES: [&str; 3] = ["per_sample_mean", "token_mean", "sum_over_constant"];
-    let word = match part.fields.first().map(|field| &field.value) {
+    const NAMES: [&str; 4] = [
+        "per_sample_mean",
+        "token_mean",
+        "global_token_mean",
+        "sum_over_constant",
+    ];
+    let word = match part.value() {
         Some(Value::Word(word)) if word != "sum_over_constant" => word,
         Some(Value::Call(word, constant)) if word == "sum_over_constant" => {
             if *constant < 1.0 {
@@ -439,8 +583,42 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A word, or the first of the known ones where it is left out.
+    fn word_or(&mut self, name: &str, known: &[&str], errors: &mut Errors) -> Option<Ident> {
+        match self.find(name) {
+            Some(_) => self.word(name, known, errors),
+            None => Some(Ident::new(known.first()?, Span::call_site())),
+        }
+    }
+
+    /// A number, if it is given.
+    fn maybe(&mut self, name: &str, low: f64, high: f64, errors: &mut Errors) -> Option<f64> {
+        self.find(name)?;
+        self.number(name, low, high, errors)
+    }
+
+    /// A number, or another where it is left out.
+    fn number_or(
+        &mut self,
+        name: &str,
+        default: f64,
+        low: f64,
+        high: f64,
+        errors: &mut Errors,
+    ) -> Option<f64> {
+        match self.find(name) {
+            Some(_) => self.number(name, low, high, errors),
+            None => Some(default),
+        }
+    }
+
     fn number(&mut self, name: &str, low: f64, high: f64, errors: &mut Errors) -> Option<f64> {
-        let field = self.expect(name, "0.2", errors)?;
+        let example = if (low..=high).contains(&0.2) {
+            0.2
+        } else {
+            low + 1.0
+        };
+        let field = self.expect(name, &example.to_string(), errors)?;
         match &field.value {
             Value::Number(value, expr) => {
                 if !(low..=high).contains(value) {

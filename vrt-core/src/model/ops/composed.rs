@@ -282,20 +282,22 @@ impl<Dev: Device<f32>> Ops<Dev> for Composed {
         linear(attended, &weights.o, None) + x
     }
 
+    fn pick<const W: usize, T: Tape<f32, Dev>>(
+        x: Rows<W, Dev, T>,
+        rows: &[u32],
+    ) -> Rows<W, Dev, T> {
+        let rows = index(x.device(), rows);
+        x.gather(rows)
+    }
+
     fn token_logps<const VOCAB: usize, const D: usize, T: Tape<f32, Dev>>(
         x: Rows<D, Dev, T>,
         norm: &Tensor<Rank1<D>, f32, Dev>,
         table: &Tensor<Rank2<VOCAB, D>, f32, Dev>,
-        batch: &Packed,
+        tokens: &[u32],
         temperature: f32,
     ) -> Scored<Dev, T> {
-        let dev = x.device().clone();
-        let index = |list: &[u32]| {
-            let list: Vec<usize> = list.iter().map(|&value| value as usize).collect();
-            let count = (list.len(),);
-            dev.tensor_from_vec::<(usize,)>(list, count)
-        };
-        let x: Rows<D, Dev, T> = x.gather(index(&batch.target_rows));
+        let tokens = index(x.device(), tokens);
         let logits = linear(rms_norm(x, norm), table, None) * (1.0 / temperature);
         let logps = logits.log_softmax::<Axis<1>>();
         let entropy = logps
@@ -304,8 +306,15 @@ impl<Dev: Device<f32>> Ops<Dev> for Composed {
             .map(|row| -row.iter().map(|logp| logp.exp() * logp).sum::<f32>())
             .collect();
         Scored {
-            logps: logps.select(index(&batch.target_tokens)),
+            logps: logps.select(tokens),
             entropy,
         }
     }
+}
+
+/// Numbers as the device's own index.
+fn index<Dev: Device<f32>>(dev: &Dev, list: &[u32]) -> Tensor<(usize,), usize, Dev> {
+    let list: Vec<usize> = list.iter().map(|&value| value as usize).collect();
+    let count = (list.len(),);
+    dev.tensor_from_vec(list, count)
 }

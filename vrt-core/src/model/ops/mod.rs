@@ -2,7 +2,7 @@
 //! any device, the reference; [`Fused`] with forward and backward written by hand, on the CPU.
 
 mod composed;
-mod fused;
+pub(super) mod fused;
 
 use dfdx::prelude::*;
 
@@ -90,12 +90,16 @@ pub trait Ops<Dev: Device<f32>> {
         context: &TextContext,
     ) -> Rows<D, Dev, T>;
 
-    /// Scores the target tokens: normalisation and output map at target rows only.
+    /// The rows with these numbers, in this order.
+    fn pick<const W: usize, T: Tape<f32, Dev>>(x: Rows<W, Dev, T>, rows: &[u32])
+    -> Rows<W, Dev, T>;
+
+    /// Scores one token a row: normalisation, output map, log-softmax.
     fn token_logps<const VOCAB: usize, const D: usize, T: Tape<f32, Dev>>(
         x: Rows<D, Dev, T>,
         norm: &Tensor<Rank1<D>, f32, Dev>,
         table: &Tensor<Rank2<VOCAB, D>, f32, Dev>,
-        batch: &Packed,
+        tokens: &[u32],
         temperature: f32,
     ) -> Scored<Dev, T>;
 }

@@ -134,7 +134,7 @@ impl Block {
         let mut qkv = vec![0.0; rows * width];
         matmul_nt(&mut qkv, &normed, &self.qkv, [rows, width, W], 0.0);
         add_bias(&mut qkv, &self.qkv_bias);
-        self.turn(&mut qkv, 1.0);
+        turn(heads, &self.rotary, &mut qkv, 1.0);
         let (attended, probs) = self.segments.forward(&qkv);
         let mut y = input.clone();
         matmul_nt(&mut y, &attended, &self.out, [rows, W, inner], 1.0);
@@ -160,7 +160,7 @@ impl Block {
             let mut dattended = attended;
             matmul_nn(&mut dattended, &dy, &self.out, [rows, inner, W], 0.0);
             let mut dqkv = self.segments.backward(&qkv, probs, &dattended);
-            self.turn(&mut dqkv, -1.0);
+            turn(heads, &self.rotary, &mut dqkv, -1.0);
             backward::bias(&mut sums.qkv_bias, &dqkv);
             matmul_tn(&mut sums.qkv, &dqkv, &normed, [width, W, rows], 0.0);
             let mut dnormed = normed;
@@ -173,34 +173,32 @@ impl Block {
         });
         out.put_tape(tape)
     }
+}
 
-    /// Turns queries and keys by their positions and scales queries by `1/√dim`; with `direction` −1
-    /// the transpose of that, which is its backward.
-    fn turn(&self, qkv: &mut [f32], direction: f32) {
-        let heads = self.segments.heads;
-        let half = self.rotary.half;
-        let scale = 1.0 / (heads.dim as f32).sqrt();
-        let mut turned_sin = vec![0.0; half];
-        let tables = self
-            .rotary
-            .cos
-            .chunks_exact(half)
-            .zip(self.rotary.sin.chunks_exact(half));
-        for (row, (cos, sin)) in qkv.chunks_exact_mut(heads.width()).zip(tables) {
-            for (turned, sin) in turned_sin.iter_mut().zip(sin) {
-                *turned = sin * direction;
-            }
-            let (queries, rest) = row.split_at_mut(heads.query * heads.dim);
-            for value in queries.iter_mut() {
-                *value *= scale;
-            }
-            let keys = &mut rest[..heads.key * heads.dim];
-            for head in queries
-                .chunks_exact_mut(heads.dim)
-                .chain(keys.chunks_exact_mut(heads.dim))
-            {
-                rotate(head, cos, &turned_sin);
-            }
+/// Turns queries and keys by their positions and scales queries by `1/√dim`; with `direction` −1
+/// the transpose of that, which is its backward.
+pub fn turn(heads: Heads, rotary: &Rotary, qkv: &mut [f32], direction: f32) {
+    let half = rotary.half;
+    let scale = 1.0 / (heads.dim as f32).sqrt();
+    let mut turned_sin = vec![0.0; half];
+    let tables = rotary
+        .cos
+        .chunks_exact(half)
+        .zip(rotary.sin.chunks_exact(half));
+    for (row, (cos, sin)) in qkv.chunks_exact_mut(heads.width()).zip(tables) {
+        for (turned, sin) in turned_sin.iter_mut().zip(sin) {
+            *turned = sin * direction;
+        }
+        let (queries, rest) = row.split_at_mut(heads.query * heads.dim);
+        for value in queries.iter_mut() {
+            *value *= scale;
+        }
+        let keys = &mut rest[..heads.key * heads.dim];
+        for head in queries
+            .chunks_exact_mut(heads.dim)
+            .chain(keys.chunks_exact_mut(heads.dim))
+        {
+            rotate(head, cos, &turned_sin);
         }
     }
 }

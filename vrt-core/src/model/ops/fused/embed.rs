@@ -15,30 +15,8 @@ pub fn embed<const VOCAB: usize, const D: usize, T: Tape<f32, Cpu>>(
 ) -> Rows<D, Cpu, T> {
     let (visual, mut tape) = visual.split_tape();
     let (frames, entries) = (numbers(&visual), numbers(table));
-    // What each row is the sum of: an entry of the table, a frame.
-    let mut sources: Vec<(Option<usize>, Option<usize>)> = batch
-        .tokens
-        .iter()
-        .map(|&token| (Some(token as usize * D), None))
-        .collect();
-    for (i, (&row, &index)) in batch
-        .visual_rows
-        .iter()
-        .zip(&batch.visual_index)
-        .enumerate()
-    {
-        let name = batch.visual_names.get(i).map(|&name| name as usize * D);
-        sources[row as usize] = (name, Some(index as usize * D));
-    }
-    let mut y = vec![0.0; sources.len() * D];
-    for (y, &(entry, frame)) in y.chunks_exact_mut(D).zip(&sources) {
-        if let Some(at) = entry {
-            add(y, &entries[at..at + D]);
-        }
-        if let Some(at) = frame {
-            add(y, &frames[at..at + D]);
-        }
-    }
+    let sources = sources(batch, D);
+    let y = sums(&sources, &entries, &frames, D);
     let out = visual
         .device()
         .tensor_from_vec(y, (sources.len(), Const::<D>));
@@ -60,4 +38,40 @@ pub fn embed<const VOCAB: usize, const D: usize, T: Tape<f32, Cpu>>(
         Ok(())
     });
     out.put_tape(tape)
+}
+
+/// What each row is the sum of: where its entry of the table starts, where its frame starts.
+pub type Source = (Option<usize>, Option<usize>);
+
+/// The sources of the rows of a batch, `width` numbers each.
+pub fn sources(batch: &Packed, width: usize) -> Vec<Source> {
+    let mut sources: Vec<Source> = batch
+        .tokens
+        .iter()
+        .map(|&token| (Some(token as usize * width), None))
+        .collect();
+    for (i, (&row, &index)) in batch
+        .visual_rows
+        .iter()
+        .zip(&batch.visual_index)
+        .enumerate()
+    {
+        let name = batch.visual_names.get(i).map(|&name| name as usize * width);
+        sources[row as usize] = (name, Some(index as usize * width));
+    }
+    sources
+}
+
+/// The rows themselves.
+pub fn sums(sources: &[Source], entries: &[f32], frames: &[f32], width: usize) -> Vec<f32> {
+    let mut y = vec![0.0; sources.len() * width];
+    for (y, &(entry, frame)) in y.chunks_exact_mut(width).zip(sources) {
+        if let Some(at) = entry {
+            add(y, &entries[at..at + width]);
+        }
+        if let Some(at) = frame {
+            add(y, &frames[at..at + width]);
+        }
+    }
+    y
 }

@@ -174,7 +174,7 @@ impl Sums {
 }
 
 /// Turns `[gate | up]` into its gradient in place and recomputes `hidden = silu(gate) · up`.
-fn swiglu_backward(hidden: &mut [f32], gate_up: &mut [f32], dhidden: &[f32], inner: usize) {
+pub fn swiglu_backward(hidden: &mut [f32], gate_up: &mut [f32], dhidden: &[f32], inner: usize) {
     let rows = hidden
         .chunks_exact_mut(inner)
         .zip(gate_up.chunks_exact_mut(2 * inner))

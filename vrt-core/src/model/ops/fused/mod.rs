@@ -3,14 +3,15 @@
 //! One file an operation. Each keeps what its backward needs in buffers of its own. One thread: a batch
 //! is split over threads by whoever trains.
 
-mod attention;
-mod backward;
-mod embed;
+pub(in crate::model) mod attention;
+pub(in crate::model) mod backward;
+pub(in crate::model) mod embed;
 mod linear;
-mod logp;
+pub(in crate::model) mod logp;
 mod merge;
-mod mlp;
-mod scores;
+pub(in crate::model) mod mlp;
+mod pick;
+pub(in crate::model) mod scores;
 mod tape;
 
 use dfdx::prelude::*;
@@ -70,13 +71,20 @@ impl Ops<Cpu> for Fused {
         attention::text(x, weights, context)
     }
 
+    fn pick<const W: usize, T: Tape<f32, Cpu>>(
+        x: Rows<W, Cpu, T>,
+        rows: &[u32],
+    ) -> Rows<W, Cpu, T> {
+        pick::pick(x, rows)
+    }
+
     fn token_logps<const VOCAB: usize, const D: usize, T: Tape<f32, Cpu>>(
         x: Rows<D, Cpu, T>,
         norm: &Tensor<Rank1<D>, f32, Cpu>,
         table: &Tensor<Rank2<VOCAB, D>, f32, Cpu>,
-        batch: &Packed,
+        tokens: &[u32],
         temperature: f32,
     ) -> Scored<Cpu, T> {
-        logp::token_logps(x, norm, table, batch, temperature)
+        logp::token_logps(x, norm, table, tokens, temperature)
     }
 }

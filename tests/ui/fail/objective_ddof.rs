@@ -1,0 +1,16 @@
+//! A number of degrees of freedom that no estimator takes off.
+
+use vrt_core::objective;
+use vrt_core::reward::{accuracy, format};
+
+objective! {
+    /// Right answers in format.
+    pub Mine {
+        reward    format + accuracy;
+        advantage group { center: mean, scale: std, ddof: 0.5 };
+        loss      clip { low: 0.2, high: 0.2 }, kl { estimator: k3, beta: 0.01 }, reduce: per_sample_mean;
+        groups    keep all;
+    }
+}
+
+fn main() {}

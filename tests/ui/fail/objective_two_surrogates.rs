@@ -1,0 +1,16 @@
+//! A loss bounds its ratio in one way.
+
+use vrt_core::objective;
+use vrt_core::reward::{accuracy, format};
+
+objective! {
+    /// Right answers in format.
+    pub Mine {
+        reward    format + accuracy;
+        advantage group { center: mean, scale: std };
+        loss      clip { low: 0.2, high: 0.2 }, sapo { positive: 1.0, negative: 1.05 }, kl { estimator: k3, beta: 0.01 }, reduce: per_sample_mean;
+        groups    keep all;
+    }
+}
+
+fn main() {}
