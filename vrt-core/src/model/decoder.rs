@@ -137,6 +137,18 @@ impl<
             head: None,
         }
     }
+
+    fn declare(prefix: &str, see: &mut impl FnMut(String, Vec<usize>)) {
+        let model = format!("{prefix}model.");
+        Embedding::<VOCAB, D, Dev>::declare(&model, see);
+        for i in 0..LAYERS {
+            <(TextAttention<D, Q, KV, Dev>, TextMlp<D, MLP, Dev>)>::declare(
+                &format!("{model}layers.{i}."),
+                see,
+            );
+        }
+        FinalNorm::<D, Dev>::declare(&model, see);
+    }
 }
 
 impl<
@@ -166,6 +178,19 @@ impl<
         visual: Tensor<(usize, Const<D>), f32, Dev, T>,
         temperature: f32,
     ) -> Scored<Dev, T> {
+        self.forward_seen::<O, T>(config, batch, visual, temperature, &mut |_| {})
+    }
+
+    /// [`Decoder::forward`], showing `see` the rows `(rows, D)` after the embedding and after each layer; after the last
+    /// one they are those of the targets alone.
+    pub fn forward_seen<O: Ops<Dev>, T: Tape<f32, Dev>>(
+        &self,
+        config: &TextConfig,
+        batch: &Packed,
+        visual: Tensor<(usize, Const<D>), f32, Dev, T>,
+        temperature: f32,
+        see: &mut impl FnMut(&Tensor<(usize, Const<D>), f32, Dev, T>),
+    ) -> Scored<Dev, T> {
         const {
             assert!(
                 Q.is_multiple_of(HEADS)
@@ -186,6 +211,7 @@ impl<
             config.rope_theta,
         );
         let mut x = O::embed(visual, &self.embed.table, batch);
+        see(&x);
         for (number, (attention, mlp)) in self.layers.iter().enumerate() {
             x = O::text_attention(x, attention, &context);
             // After the last attention a row is read by nobody but its own target.
@@ -202,6 +228,7 @@ impl<
                     biases: None,
                 },
             );
+            see(&x);
         }
         let table = match &self.head {
             Some(head) => &head.table,
@@ -217,6 +244,8 @@ pub trait TextModel: Zeros<Cpu> {
     type Width: ConstDim;
     /// The sizes, for decoding and for checks.
     fn sizes(config: &TextConfig) -> DecoderConfig;
+    /// Name and shape of the output map of a decoder that is not tied.
+    fn declare_head(see: &mut impl FnMut(String, Vec<usize>));
     /// Gives the decoder an output map of its own; zeros.
     fn untie(&mut self, dev: &Cpu);
     /// See [`Decoder::forward`].
@@ -255,6 +284,10 @@ impl<
             mrope_section: config.mrope_section,
             eps: RMS_EPS,
         }
+    }
+
+    fn declare_head(see: &mut impl FnMut(String, Vec<usize>)) {
+        <Head<VOCAB, D> as Zeros<Cpu>>::declare("", see);
     }
 
     fn untie(&mut self, dev: &Cpu) {

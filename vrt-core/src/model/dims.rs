@@ -22,6 +22,24 @@ pub type D128L4 = Qwen25Vl<SmallTower<128>, Decoder<384, 128, 4, 4, 2, 128, 64, 
 /// For measuring speed: width 256, 6 layers.
 pub type D256L6 = Qwen25Vl<SmallTower<256>, Decoder<384, 256, 6, 8, 4, 256, 128, 704>>;
 
+/// Qwen2.5-VL-3B.
+///
+/// From its published `config.json`; a patch is 3 channels · 2 frames · 14 × 14 pixels, a merge group 2 × 2.
+pub type Qwen3B = Qwen25Vl<
+    VisionTower<1176, 1280, 32, 16, 3840, 3420, 5120, 2048>,
+    Decoder<151_936, 2048, 36, 16, 2, 2048, 256, 11_008>,
+>;
+
+/// Qwen2.5-VL-7B, from its published `config.json`.
+pub type Qwen7B = Qwen25Vl<
+    VisionTower<1176, 1280, 32, 16, 3840, 3420, 5120, 3584>,
+    Decoder<152_064, 3584, 28, 28, 4, 3584, 512, 18_944>,
+>;
+
+/// The published architecture with every size scaled down: what parity with other implementations is tested on.
+pub type Golden =
+    Qwen25Vl<VisionTower<1176, 32, 4, 2, 96, 48, 128, 64>, Decoder<512, 64, 3, 4, 2, 64, 32, 128>>;
+
 /// One merge group and one window span the frame, so windowed and full attention coincide here.
 const SMALL_VISION: VisionConfig = VisionConfig {
     patch: 4,

@@ -58,6 +58,8 @@ pub trait Parameters<Dev: Device<f32>> {
 pub trait Zeros<Dev: Device<f32>>: Parameters<Dev> + Sized {
     /// All tensors zero.
     fn zeros(dev: &Dev) -> Self;
+    /// Names and shapes in the order of [`Parameters::visit`], without making a tensor.
+    fn declare(prefix: &str, see: &mut impl FnMut(String, Vec<usize>));
 }
 
 impl<Dev: Device<f32>, A: Parameters<Dev>, B: Parameters<Dev>> Parameters<Dev> for (A, B) {
@@ -75,6 +77,11 @@ impl<Dev: Device<f32>, A: Parameters<Dev>, B: Parameters<Dev>> Parameters<Dev> f
 impl<Dev: Device<f32>, A: Zeros<Dev>, B: Zeros<Dev>> Zeros<Dev> for (A, B) {
     fn zeros(dev: &Dev) -> Self {
         (A::zeros(dev), B::zeros(dev))
+    }
+
+    fn declare(prefix: &str, see: &mut impl FnMut(String, Vec<usize>)) {
+        A::declare(prefix, see);
+        B::declare(prefix, see);
     }
 }
 
@@ -106,6 +113,14 @@ macro_rules! weights {
         {
             fn zeros(dev: &Dev) -> Self {
                 Self { $($field: dfdx::prelude::ZerosTensor::zeros(dev),)* }
+            }
+
+            fn declare(prefix: &str, see: &mut impl FnMut(String, Vec<usize>)) {
+                use dfdx::prelude::Shape as _;
+                $(see(
+                    format!("{prefix}{}", $path),
+                    <$shape>::default().concrete().into_iter().collect(),
+                );)*
             }
         }
     };

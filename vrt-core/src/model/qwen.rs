@@ -52,6 +52,13 @@ impl<V: VisionModel, X: TextModel> Parameters<Cpu> for Qwen25Vl<V, X> {
 impl<V: VisionModel<Width = X::Width>, X: TextModel> Qwen25Vl<V, X> {
     /// A model with random weights: each tensor from its own stream, norms 1, biases 0.
     pub fn with_config(dev: &Cpu, config: Config, seed: u64) -> Self {
+        let mut model = Self::zeros(dev, config);
+        params::initialise(&mut model, seed);
+        model
+    }
+
+    /// A model whose weights are all zero, to be filled from a checkpoint.
+    pub fn zeros(dev: &Cpu, config: Config) -> Self {
         let mut model = Self {
             visual: V::zeros(dev),
             text: X::zeros(dev),
@@ -60,8 +67,27 @@ impl<V: VisionModel<Width = X::Width>, X: TextModel> Qwen25Vl<V, X> {
         if !config.text.tied {
             model.text.untie(dev);
         }
-        params::initialise(&mut model, seed);
         model
+    }
+
+    /// [`Qwen25Vl::layout`] of a model of this type and configuration, without making one.
+    pub fn declared(config: &Config) -> Vec<ParamSpec> {
+        let (mut layout, mut offset) = (Vec::new(), 0);
+        let mut see = |name, shape: Vec<usize>| {
+            let numbers: usize = shape.iter().product();
+            layout.push(ParamSpec {
+                name,
+                shape,
+                offset,
+            });
+            offset += numbers;
+        };
+        V::declare("visual.", &mut see);
+        X::declare("", &mut see);
+        if !config.text.tied {
+            X::declare_head(&mut see);
+        }
+        layout
     }
 
     /// Names, shapes and offsets of the flat list of parameters.

@@ -106,6 +106,16 @@ impl PatchPlan {
         self.places.len()
     }
 
+    /// Place among the merge groups given of each that the tower reads: the published `window_index`.
+    pub fn window_index(&self) -> &[usize] {
+        &self.groups
+    }
+
+    /// Starts of the attention windows, and the number of patches: the published `cu_window_seqlens`.
+    pub fn windows(&self) -> &[usize] {
+        &self.windows
+    }
+
     /// For each row that the tower reads the row given, if they differ: groups of `size` rows move.
     fn reading(&self, size: usize) -> Option<Vec<usize>> {
         (!self.groups.is_sorted()).then(|| {
@@ -268,6 +278,17 @@ impl<
             merger: Zeros::zeros(dev),
         }
     }
+
+    fn declare(prefix: &str, see: &mut impl FnMut(String, Vec<usize>)) {
+        <PatchEmbed<VD, PATCH, Dev> as Zeros<Dev>>::declare(prefix, see);
+        for i in 0..VDEPTH {
+            <(PatchAttention<VD, VQKV, Dev>, PatchMlp<VD, VMLP, Dev>)>::declare(
+                &format!("{prefix}blocks.{i}."),
+                see,
+            );
+        }
+        Merger::<VD, MERGED, D, Dev>::declare(&format!("{prefix}merger."), see);
+    }
 }
 
 impl<
@@ -300,6 +321,18 @@ impl<
         plan: &PatchPlan,
         patches: Tensor<(usize, Const<PATCH>), f32, Dev, T>,
     ) -> Tensor<(usize, Const<D>), f32, Dev, T> {
+        self.forward_seen::<O, T>(config, plan, patches, &mut |_| {})
+    }
+
+    /// [`VisionTower::forward`], showing `see` the rows `(patches, VD)` after the patch embedding and after each block,
+    /// in the order in which the tower reads them ([`PatchPlan::window_index`]).
+    pub fn forward_seen<O: Ops<Dev>, T: Tape<f32, Dev>>(
+        &self,
+        config: &VisionConfig,
+        plan: &PatchPlan,
+        patches: Tensor<(usize, Const<PATCH>), f32, Dev, T>,
+        see: &mut impl FnMut(&Tensor<(usize, Const<VD>), f32, Dev, T>),
+    ) -> Tensor<(usize, Const<D>), f32, Dev, T> {
         const {
             assert!(VQKV == 3 * VD, "VQKV is three times VD");
             assert!(
@@ -320,6 +353,7 @@ impl<
             None => patches,
         };
         let mut x = O::linear(patches, &self.patch_embed.proj);
+        see(&x);
         for (i, (attention, mlp)) in self.blocks.iter().enumerate() {
             let context = if config.full_blocks >> i & 1 == 1 {
                 &full
@@ -337,6 +371,7 @@ impl<
                     biases: Some((&mlp.gate_bias, &mlp.up_bias, &mlp.down_bias)),
                 },
             );
+            see(&x);
         }
         let tokens = O::merge(x, &self.merger);
         match plan.writing() {
@@ -355,12 +390,33 @@ fn pick<const W: usize, Dev: Device<f32>, T: Tape<f32, Dev>>(
     x.gather(rows)
 }
 
+/// The sizes of a vision tower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VisionSizes {
+    /// Numbers in a flattened patch: channels · frames in a patch · side².
+    pub patch: usize,
+    /// Width of the tower.
+    pub dim: usize,
+    /// Number of blocks.
+    pub depth: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Width of the feed-forward layer.
+    pub mlp: usize,
+    /// Numbers in a merge group: patches of it · width.
+    pub merged: usize,
+    /// Width of a visual token.
+    pub out: usize,
+}
+
 /// A vision tower with its sizes hidden: what [`super::qwen::Qwen25Vl`] needs of one.
 pub trait VisionModel: Zeros<Cpu> {
     /// Width of a visual token.
     type Width: ConstDim;
     /// Numbers in a flattened patch.
     const PATCH: usize;
+    /// The sizes, for checks.
+    const SIZES: VisionSizes;
     /// See [`VisionTower::forward`]; `patches` holds the plan's patches.
     fn embed<O: Ops<Cpu>, T: Tape<f32, Cpu>>(
         &self,
@@ -385,6 +441,15 @@ impl<
 {
     type Width = Const<D>;
     const PATCH: usize = PATCH;
+    const SIZES: VisionSizes = VisionSizes {
+        patch: PATCH,
+        dim: VD,
+        depth: VDEPTH,
+        heads: VHEADS,
+        mlp: VMLP,
+        merged: MERGED,
+        out: D,
+    };
 
     fn embed<O: Ops<Cpu>, T: Tape<f32, Cpu>>(
         &self,

@@ -1,7 +1,8 @@
 //! The flat list of parameters, initial weights, and what the model refuses.
 
 use dfdx::prelude::*;
-use vrt_core::model::dims::{D128L4, D256L6, Tiny};
+use vrt_core::model::ParamSpec;
+use vrt_core::model::dims::{D128L4, D256L6, Qwen3B, Qwen7B, Tiny};
 use vrt_core::model::error::ModelError;
 use vrt_core::model::gradients::Frames;
 use vrt_core::model::ops::Fused;
@@ -88,6 +89,36 @@ fn names_are_those_of_published_checkpoints() {
         assert!(names.iter().any(|own| own == name), "{name}");
     }
     assert!(!names.iter().any(|name| name == "lm_head.weight"));
+}
+
+#[test]
+fn what_a_type_declares_is_what_its_model_holds() {
+    let model = Tiny::new(&Cpu::default(), 1);
+    assert_eq!(Tiny::declared(&Tiny::CONFIG), model.layout());
+    let mut untied = Tiny::CONFIG;
+    untied.text.tied = false;
+    let model = Tiny::with_config(&Cpu::default(), untied, 1);
+    let declared = Tiny::declared(&untied);
+    assert_eq!(declared, model.layout());
+    assert_eq!(declared.last().unwrap().name, "lm_head.weight");
+}
+
+#[test]
+fn published_sizes_have_the_published_number_of_parameters() {
+    let config = |tied| {
+        let mut config = Tiny::CONFIG;
+        config.text.tied = tied;
+        config
+    };
+    let count = |layout: Vec<ParamSpec>| -> usize {
+        let numbers = layout
+            .iter()
+            .map(|spec| spec.shape.iter().product::<usize>());
+        numbers.sum()
+    };
+    // Half of `metadata.total_size` in the published index files: two bytes a number.
+    assert_eq!(count(Qwen3B::declared(&config(true))), 3_754_622_976);
+    assert_eq!(count(Qwen7B::declared(&config(false))), 8_292_166_656);
 }
 
 #[test]

@@ -1,0 +1,63 @@
+//! In: a checkpoint's sizes. Out: the typed model that has them.
+//!
+//! Sizes are part of the model's type, so that a program contains one copy of the work for each alias it may meet.
+
+use std::marker::PhantomData;
+
+use vrt_core::model::decoder::TextModel;
+use vrt_core::model::dims;
+use vrt_core::model::qwen::Qwen25Vl;
+use vrt_core::model::vision::VisionModel;
+
+use crate::config::ModelConfig;
+use crate::error::CheckpointError;
+
+/// Work that can be done with a model of any size.
+pub trait WithModel {
+    /// What comes of it.
+    type Out;
+
+    /// Does the work with [`Qwen25Vl<V, X>`]; `alias` is the type's name in [`vrt_core::model::dims`].
+    fn run<V: VisionModel<Width = X::Width>, X: TextModel>(self, alias: &'static str) -> Self::Out;
+}
+
+fn fits<V: VisionModel, X: TextModel>(
+    _: PhantomData<Qwen25Vl<V, X>>,
+    config: &ModelConfig,
+) -> bool {
+    config.fits::<V, X>()
+}
+
+fn run<V: VisionModel<Width = X::Width>, X: TextModel, W: WithModel>(
+    _: PhantomData<Qwen25Vl<V, X>>,
+    work: W,
+    alias: &'static str,
+) -> W::Out {
+    work.run::<V, X>(alias)
+}
+
+macro_rules! aliases {
+    ($($name:ident),* $(,)?) => {
+        /// The sizes that checkpoints are read in.
+        pub const ALIASES: &[&str] = &[$(stringify!($name)),*];
+
+        /// Does the work with the typed model that has the configuration's sizes.
+        ///
+        /// # Errors
+        /// [`CheckpointError::NoAlias`] lists the sizes and says how to add the type.
+        pub fn with_model<W: WithModel>(config: &ModelConfig, work: W) -> Result<W::Out, CheckpointError> {
+            $(
+                if fits(PhantomData::<dims::$name>, config) {
+                    return Ok(run(PhantomData::<dims::$name>, work, stringify!($name)));
+                }
+            )*
+            Err(CheckpointError::NoAlias {
+                found: config.describe(),
+                declaration: config.declaration(),
+                known: ALIASES.join(", "),
+            })
+        }
+    };
+}
+
+aliases!(Golden, Qwen3B, Qwen7B);
