@@ -78,7 +78,7 @@ impl Policy for Teacher<'_> {
         Ok(states)
     }
 
-    fn reply(&self, turns: &mut [Turn<'_, Telling>]) -> Vec<Result<Reply, PolicyError>> {
+    fn reply(&self, turns: &mut [Turn<'_, Telling>]) -> Vec<Option<Result<Reply, PolicyError>>> {
         let writer = Writer::new(self.vocabulary);
         turns
             .iter_mut()
@@ -94,6 +94,7 @@ impl Policy for Teacher<'_> {
                     cut: false,
                 })
             })
+            .map(Some)
             .collect()
     }
 

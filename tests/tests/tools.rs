@@ -157,10 +157,8 @@ fn a_policy_is_told_of_its_faults_in_pieces_that_carry_no_loss() {
     let mut state = policy.open(&[opening]).unwrap().remove(0);
     let unit = |state: &mut _| {
         let may_call = true;
-        policy
-            .reply(&mut [Turn { state, may_call }])
-            .remove(0)
-            .unwrap();
+        let reply = policy.reply(&mut [Turn { state, may_call }]).remove(0);
+        reply.expect("the only unit is complete").unwrap();
     };
     unit(&mut state);
     let observation = Observation::Fault(&fault);

@@ -90,8 +90,10 @@ pub trait Policy: Sync {
     /// [`PolicyError`] if a pair cannot be shown.
     fn open(&self, openings: &[Opening<'_>]) -> Result<Vec<Self::State>, PolicyError>;
 
-    /// Writes one unit for each turn.
-    fn reply(&self, turns: &mut [Turn<'_, Self::State>]) -> Vec<Result<Reply, PolicyError>>;
+    /// Goes on writing one unit for each turn until at least one of them is complete; one entry a turn, `None` where the
+    /// unit is still being written. Such a turn comes again, in whatever company, until its unit is complete.
+    fn reply(&self, turns: &mut [Turn<'_, Self::State>])
+    -> Vec<Option<Result<Reply, PolicyError>>>;
 
     /// Shows each episode what came of its last unit.
     ///

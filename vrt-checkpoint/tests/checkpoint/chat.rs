@@ -1,10 +1,9 @@
 //! The tokenizer and the chat template that a checkpoint brings.
 
-use std::fs;
-
 use serde_json::json;
 use vrt_checkpoint::chat::{ChatTemplate, Content, Message, Part};
 use vrt_checkpoint::tokenizer::Tokenizer;
+use vrt_train::atomic;
 
 /// Jinja of the kind that published vision-language checkpoints carry: a default system message, parts of messages,
 /// placeholders between the pieces that stand around pictures.
@@ -76,7 +75,9 @@ fn a_template_is_found_in_every_form() {
         let rendered = find().unwrap().render(&[], true).unwrap();
         assert_eq!(rendered, text);
     };
-    let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
+    let write = |name: &str, text: String| {
+        atomic::write(&folder.path().join(name), text.as_bytes()).unwrap()
+    };
     write(
         "tokenizer_config.json",
         json!({ "chat_template": [
@@ -146,7 +147,7 @@ fn tokenizer() -> Tokenizer {
     });
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokenizer.json");
-    fs::write(&path, file.to_string()).unwrap();
+    atomic::write(&path, file.to_string().as_bytes()).unwrap();
     Tokenizer::read(&path).unwrap()
 }
 
@@ -170,7 +171,7 @@ fn text_becomes_ids_and_text_again() {
 fn a_file_that_is_no_tokenizer_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("tokenizer.json");
-    fs::write(&path, "{}").unwrap();
+    atomic::write(&path, b"{}").unwrap();
     let error = Tokenizer::read(&path).unwrap_err().to_string();
     assert!(
         error.contains("tokenizer.json: ") && error.ends_with("; fetch the file again"),

@@ -7,6 +7,7 @@ use dfdx::prelude::Cpu;
 use proptest::prelude::*;
 use vrt_checkpoint::{Checkpoint, CheckpointError, ModelConfig};
 use vrt_core::model::dims::Golden;
+use vrt_train::atomic;
 
 use crate::golden;
 use crate::load::folder;
@@ -16,7 +17,7 @@ static WEIGHTS: LazyLock<Vec<u8>> =
 
 fn open(weights: &[u8]) -> Result<Golden, CheckpointError> {
     let folder = folder();
-    fs::write(folder.path().join("model.safetensors"), weights).unwrap();
+    atomic::write(&folder.path().join("model.safetensors"), weights).unwrap();
     Checkpoint::open(folder.path())?.load(&Cpu::default())
 }
 
@@ -86,7 +87,7 @@ proptest! {
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.json");
-        fs::write(&path, text).unwrap();
+        atomic::write(&path, &text).unwrap();
         if let Err(error) = ModelConfig::read(&path) {
             prop_assert!(error.to_string().contains("config.json"), "{}", error);
         }

@@ -12,6 +12,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use vrt_checkpoint::{Checkpoint, CheckpointError, KeyLayout};
 use vrt_core::model::dims::Golden;
+use vrt_train::atomic;
 
 use crate::golden;
 
@@ -166,11 +167,8 @@ fn shards(tensors: &Tensors) -> (TempDir, serde_json::Value) {
 }
 
 fn write_index(folder: &Path, index: &serde_json::Value) {
-    fs::write(
-        folder.join("model.safetensors.index.json"),
-        index.to_string(),
-    )
-    .unwrap();
+    let path = folder.join("model.safetensors.index.json");
+    atomic::write(&path, index.to_string().as_bytes()).unwrap();
 }
 
 #[test]
@@ -274,7 +272,8 @@ fn a_tied_model_needs_no_output_map_and_forgives_a_copy() {
     let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
     config["tie_word_embeddings"] = true.into();
     config["text_config"]["tie_word_embeddings"] = true.into();
-    fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    let text = config.to_string();
+    atomic::write(&folder.path().join("config.json"), text.as_bytes()).unwrap();
     let path = folder.path().join("model.safetensors");
 
     let head = tied.remove("lm_head.weight").unwrap();

@@ -1,7 +1,6 @@
 //! The published 3B and 7B models by name and shape, without a number of theirs.
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use serde_json::{Value, json};
 use vrt_checkpoint::{KeyLayout, ModelConfig, WithModel, with_model};
@@ -9,6 +8,7 @@ use vrt_core::model::ParamSpec;
 use vrt_core::model::decoder::TextModel;
 use vrt_core::model::qwen::Qwen25Vl;
 use vrt_core::model::vision::VisionModel;
+use vrt_train::atomic;
 
 /// A published `config.json` (Qwen2.5-VL-7B-Instruct), fields that say nothing of the model left out.
 fn published_7b() -> Value {
@@ -63,7 +63,7 @@ fn published_3b() -> Value {
 fn read(config: &Value) -> Result<ModelConfig, vrt_checkpoint::CheckpointError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.json");
-    fs::write(&path, config.to_string()).unwrap();
+    atomic::write(&path, config.to_string().as_bytes()).unwrap();
     ModelConfig::read(&path)
 }
 

@@ -47,7 +47,7 @@ impl Policy for Replay {
         Ok(states)
     }
 
-    fn reply(&self, turns: &mut [Turn<'_, Playback>]) -> Vec<Result<Reply, PolicyError>> {
+    fn reply(&self, turns: &mut [Turn<'_, Playback>]) -> Vec<Option<Result<Reply, PolicyError>>> {
         turns
             .iter_mut()
             .map(|turn| match turn.state.left.next() {
@@ -61,6 +61,7 @@ impl Policy for Replay {
                     reason: "the recording ends before the episode does".to_owned(),
                 }),
             })
+            .map(Some)
             .collect()
     }
 

@@ -10,7 +10,7 @@ use super::{FrameBank, Observation, Opening, Policy, PolicyError, Reply, Shown, 
 use rand::RngExt;
 
 use crate::model::Tiny;
-use crate::model::decode::{Cache, Engine, Feed, NewRow};
+use crate::model::decode::{Cache, DecodeError, Engine, Feed, NewRow};
 use crate::model::sampling;
 use crate::model::weights::{DecoderWeights, WeightsError};
 use crate::pair::{FrameIndex, PreferencePair};
@@ -102,7 +102,10 @@ pub struct TinyState {
     sample: u32,
     sequence: Sequence,
     cache: Cache,
+    /// The oldest outcome that the cache still holds.
+    oldest: u8,
     pending: Vec<Pending>,
+    writing: Option<Writing>,
     calls: u8,
 }
 
@@ -224,7 +227,6 @@ struct Writing {
     plan: Plan,
     tokens: Vec<u32>,
     chosen: u32,
-    over: Option<Result<Reply, PolicyError>>,
 }
 
 impl TinyState {
@@ -300,7 +302,9 @@ impl Policy for TinyPolicy<'_> {
                     sample,
                     sequence: sequence.clone(),
                     cache: cache.clone(),
+                    oldest: 1,
                     pending: Vec::new(),
+                    writing: None,
                     calls: 0,
                 });
             }
@@ -308,77 +312,32 @@ impl Policy for TinyPolicy<'_> {
         Ok(states)
     }
 
-    fn reply(&self, turns: &mut [Turn<'_, TinyState>]) -> Vec<Result<Reply, PolicyError>> {
+    fn reply(&self, turns: &mut [Turn<'_, TinyState>]) -> Vec<Option<Result<Reply, PolicyError>>> {
+        for turn in turns.iter_mut() {
+            self.begin_unit(turn);
+        }
         let mut engine = self.engine();
         let mut logits = Vec::new();
-        let mut writing: Vec<Writing> = turns
-            .iter_mut()
-            .map(|turn| {
-                let plan = match (turn.may_call, self.director) {
-                    (false, _) => Plan::Answer,
-                    (true, None) => Plan::Free,
-                    (true, Some(director)) => {
-                        let seen: Vec<View> = turn.state.sequence.views().collect();
-                        director.plan(&turn.state.pair, &seen, u32::from(turn.state.calls))
-                    }
-                };
-                // Every unit opens with its snapshot: given, so that no sample is spent on it.
-                turn.state.give(self.pieces.snapshot);
-                Writing {
-                    plan,
-                    tokens: vec![self.pieces.snapshot],
-                    chosen: 0,
-                    over: None,
-                }
-            })
-            .collect();
-        loop {
-            let live: Vec<usize> = (0..turns.len())
-                .filter(|&i| writing[i].over.is_none())
-                .collect();
-            if live.is_empty() {
-                break;
-            }
-            let mut fed = Vec::with_capacity(live.len());
-            let mut caches = Vec::with_capacity(live.len());
-            for (turn, _) in turns
-                .iter_mut()
-                .zip(&writing)
-                .filter(|(_, unit)| unit.over.is_none())
-            {
-                fed.push(std::mem::take(&mut turn.state.pending));
-                caches.push(&mut turn.state.cache);
-            }
-            let rows: Vec<Vec<NewRow<'_>>> = fed
-                .iter()
-                .map(|pending| pending.iter().map(Pending::row).collect())
-                .collect();
-            let mut items: Vec<(&mut Cache, &[NewRow<'_>])> = caches
-                .into_iter()
-                .zip(&rows)
-                .map(|(cache, rows)| (cache, rows.as_slice()))
-                .collect();
-            let ran = engine.forward(&mut items, &mut logits);
-            drop(items);
-            if let Err(error) = ran {
-                for i in live {
-                    let pair = turns[i].state.pair.key;
-                    writing[i].over = Some(Err(PolicyError {
-                        pair,
+        let mut replies: Vec<Option<Result<Reply, PolicyError>>> =
+            turns.iter().map(|_| None).collect();
+        while !turns.is_empty() && replies.iter().all(Option::is_none) {
+            if let Err(error) = self.step(&mut engine, turns, &mut logits) {
+                for (turn, reply) in turns.iter_mut().zip(&mut replies) {
+                    turn.state.writing = None;
+                    *reply = Some(Err(PolicyError {
+                        pair: turn.state.pair.key,
                         reason: error.to_string(),
                     }));
                 }
                 break;
             }
-            for (i, logits) in live.into_iter().zip(logits.chunks_exact_mut(Tiny::VOCAB)) {
-                self.continue_unit(turns[i].state, &mut writing[i], logits);
+            let each = turns.iter_mut().zip(logits.chunks_exact_mut(Tiny::VOCAB));
+            for ((turn, logits), reply) in each.zip(&mut replies) {
+                *reply = self.continue_unit(turn.state, logits);
             }
         }
         self.put_back(engine);
-        writing
-            .into_iter()
-            .map(|unit| unit.over.unwrap_or_else(|| Ok(Reply::default())))
-            .collect()
+        replies
     }
 
     fn observe(&self, shown: &mut [Shown<'_, TinyState>]) -> Vec<Result<(), PolicyError>> {
@@ -447,17 +406,81 @@ impl TinyPolicy<'_> {
         Ok(())
     }
 
-    /// Draws one token and takes it, or what the plan puts in its place.
-    fn continue_unit(&self, state: &mut TinyState, unit: &mut Writing, logits: &mut [f32]) {
+    /// Opens a unit, unless one is being written.
+    fn begin_unit(&self, turn: &mut Turn<'_, TinyState>) {
+        let state = &mut *turn.state;
+        if state.writing.is_some() {
+            return;
+        }
+        let plan = match (turn.may_call, self.director) {
+            (false, _) => Plan::Answer,
+            (true, None) => Plan::Free,
+            (true, Some(director)) => {
+                let seen: Vec<View> = state.sequence.views().collect();
+                director.plan(&state.pair, &seen, u32::from(state.calls))
+            }
+        };
+        // Every unit opens with its snapshot: given, so that no sample is spent on it.
+        state.give(self.pieces.snapshot);
+        state.writing = Some(Writing {
+            plan,
+            tokens: vec![self.pieces.snapshot],
+            chosen: 0,
+        });
+    }
+
+    /// Feeds what each episode has pending; the logits after its last row.
+    fn step(
+        &self,
+        engine: &mut Engine,
+        turns: &mut [Turn<'_, TinyState>],
+        logits: &mut Vec<f32>,
+    ) -> Result<(), DecodeError> {
+        let mut fed = Vec::with_capacity(turns.len());
+        let mut caches = Vec::with_capacity(turns.len());
+        for turn in turns.iter_mut() {
+            let TinyState { pending, cache, .. } = &mut *turn.state;
+            fed.push(&*pending);
+            caches.push(cache);
+        }
+        let rows: Vec<Vec<NewRow<'_>>> = fed
+            .iter()
+            .map(|pending| pending.iter().map(Pending::row).collect())
+            .collect();
+        let mut items: Vec<(&mut Cache, &[NewRow<'_>])> = caches
+            .into_iter()
+            .zip(&rows)
+            .map(|(cache, rows)| (cache, rows.as_slice()))
+            .collect();
+        engine.forward(&mut items, logits)?;
+        for turn in turns.iter_mut() {
+            let state = &mut *turn.state;
+            state.pending.clear();
+            // Only now: the piece that closed the last unit was still to see what is forgotten from here on.
+            let oldest = state.sequence.oldest();
+            if oldest > state.oldest {
+                state.cache.evict(oldest);
+                state.oldest = oldest;
+            }
+        }
+        Ok(())
+    }
+
+    /// Draws one token and takes it, or what the plan puts in its place; the unit's text once it is complete.
+    fn continue_unit(
+        &self,
+        state: &mut TinyState,
+        logits: &mut [f32],
+    ) -> Option<Result<Reply, PolicyError>> {
+        let mut unit = state.writing.take()?;
         let drawn =
             match sampling::sample(logits, self.sampling.temperature, &[], self.uniform(state)) {
                 Ok(drawn) => drawn,
                 Err(error) => {
-                    unit.over = Some(Err(PolicyError {
+                    return Some(Err(PolicyError {
                         pair: state.pair.key,
                         reason: error.to_string(),
                     }));
-                    return;
                 }
             };
         let ordered = match &unit.plan {
@@ -484,13 +507,14 @@ impl TinyPolicy<'_> {
             done = true;
         }
         let cut = !done && unit.chosen >= self.sampling.max_tokens;
-        if done || cut {
-            let text = self.vocabulary.render(&unit.tokens, state.pair.pool());
-            unit.over = Some(Ok(Reply {
-                text,
-                tokens: unit.chosen,
-                cut,
-            }));
+        if !done && !cut {
+            state.writing = Some(unit);
+            return None;
         }
+        Some(Ok(Reply {
+            text: self.vocabulary.render(&unit.tokens, state.pair.pool()),
+            tokens: unit.chosen,
+            cut,
+        }))
     }
 }

@@ -99,8 +99,9 @@ impl Policy for Scripted {
         Ok(samples.map(|(pair, sample)| one(pair, sample)).collect())
     }
 
-    fn reply(&self, turns: &mut [Turn<'_, Acting>]) -> Vec<Result<Reply, PolicyError>> {
-        turns.iter_mut().map(|turn| turn.state.next()).collect()
+    fn reply(&self, turns: &mut [Turn<'_, Acting>]) -> Vec<Option<Result<Reply, PolicyError>>> {
+        let each = turns.iter_mut();
+        each.map(|turn| Some(turn.state.next())).collect()
     }
 
     fn observe(&self, shown: &mut [Shown<'_, Acting>]) -> Vec<Result<(), PolicyError>> {
