@@ -1,0 +1,3 @@
+//! `cargo run -p paper`: results in, `paper/vrt.pdf` out.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The commands of `vrt`, one a file.

@@ -1,0 +1,3 @@
+//! `vrt`: see `vrt --help`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! In: an OpenAI-compatible server. Out: a policy.

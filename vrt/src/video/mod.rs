@@ -1,0 +1,1 @@
+//! In: a video file or a folder of images. Out: frames by presentation index.
