@@ -9,6 +9,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use vrt_train::atomic::FileError;
+use vrt_view::jsonl::LineError;
 
 use crate::clock;
 use crate::graph::{RunError, RunOptions};
@@ -19,6 +20,7 @@ use crate::spec::{self, LoadError, Scale, Spec, suggest};
 use crate::stage::{Cancel, StageError};
 use crate::stages::Maker;
 use crate::store::Store;
+use crate::view::{ViewArgs, ViewError, Written, view};
 
 /// What a command's exit code means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +30,7 @@ pub enum Exit {
     Done = 0,
     /// The command line cannot be read.
     Usage = 2,
-    /// A spec or the paper's values cannot be used.
+    /// A spec, the paper's values or a file of traces cannot be used.
     Spec = 3,
     /// A stage failed.
     Stage = 4,
@@ -67,13 +69,14 @@ Examples:
   cargo run -p experiments -- fig3                   laptop scale, into results/fig3/laptop/
   cargo run -p experiments -- fig3 --dry-run         what is cached, what a run would cost
   cargo run -p experiments -- show fig3              the last table again
+  cargo run -p experiments -- view fig3              single traces, as a page to look through
 
 Ctrl-C stops at the next safe point; the same command continues from there.
 
 Exit codes:
   0    done, whether the claims hold or not
   2    the command line cannot be read
-  3    a spec or paper-values.toml cannot be used
+  3    a spec, paper-values.toml or a file of traces cannot be used
   4    a stage failed
   5    the cache or the results cannot be read or written
   130  interrupted; nothing finished is lost";
@@ -145,12 +148,24 @@ pub fn run(
         Ok(()) => Exit::Done,
         Err(Failure::Usage(message)) => fail(Exit::Usage, &message),
         Err(Failure::Experiment(error)) => explain(&error),
+        Err(Failure::Traces(error)) => fail(Exit::Spec, &error.to_string()),
     }
 }
 
 enum Failure {
     Usage(String),
     Experiment(Box<ExperimentError>),
+    Traces(LineError),
+}
+
+impl From<ViewError> for Failure {
+    fn from(error: ViewError) -> Self {
+        match error {
+            ViewError::Usage(message) => Self::Usage(message),
+            ViewError::Experiment(error) => error.into(),
+            ViewError::Traces(error) => Self::Traces(error),
+        }
+    }
 }
 
 impl<E: Into<ExperimentError>> From<E> for Failure {
@@ -164,6 +179,7 @@ fn command(specs: &[(String, PathBuf)]) -> Command {
     let mut command = Cli::command()
         .subcommand(Command::new("list").about("Lists the experiments"))
         .subcommand(ShowArgs::augment_args(Command::new("show")))
+        .subcommand(ViewArgs::augment_args(Command::new("view")))
         .subcommand(
             Command::new("reference")
                 .about("Prints docs/reference.md: every operation, reward term and objective"),
@@ -210,6 +226,20 @@ fn act(
             )?;
         }
         Some(("show", matches)) => show(workspace, specs, &parsed(matches)?, out)?,
+        Some(("view", matches)) => {
+            let options = RunOptions {
+                threads: clock::processors(),
+                cancel: cancel.clone(),
+                display: Display::stderr(),
+            };
+            let Written { page, traces } =
+                view(workspace, makers, specs, &parsed(matches)?, &options)?;
+            let page = page.strip_prefix(&workspace.root).unwrap_or(&page);
+            say(
+                out,
+                &format!("{traces} traces, written to {}", page.display()),
+            )?;
+        }
         Some((id, matches)) => {
             let Some((_, path)) = specs.iter().find(|(known, _)| known == id) else {
                 return Err(Failure::Usage(unknown(id, specs)));

@@ -22,4 +22,5 @@ pub mod stages;
 pub mod stats;
 pub mod store;
 pub mod teacher;
+pub mod view;
 pub mod world;

@@ -14,6 +14,7 @@ pub mod rft;
 pub mod steps;
 pub mod supervised;
 pub mod tower;
+pub mod traces;
 
 use std::sync::Arc;
 

@@ -29,10 +29,36 @@ fn data(page: &str) -> serde_json::Value {
 #[test]
 fn the_page_holds_the_records_as_they_are() {
     let records = [looked_twice(), hostile()];
-    let data = data(&page(&records, "two"));
+    let mut data = data(&page(&records, "two"));
     assert_eq!(data["title"], "two");
-    let back: Vec<TraceRecord> = serde_json::from_value(data["records"].clone()).unwrap();
-    assert_eq!(back, records);
+    let albums = data["albums"].take();
+    for (entry, record) in data["records"]
+        .as_array_mut()
+        .unwrap()
+        .iter_mut()
+        .zip(&records)
+    {
+        let album = entry.as_object_mut().unwrap().remove("album").unwrap();
+        entry["pictures"] = albums[album.as_u64().unwrap() as usize].clone();
+        let back: TraceRecord = serde_json::from_value(entry.take()).unwrap();
+        assert_eq!(back, *record);
+    }
+}
+
+#[test]
+fn traces_of_one_pair_share_their_pictures() {
+    let [mut other, first] = [looked_twice(), looked_twice()];
+    other.sample = 5;
+    other.pictures.clear();
+    let mut elsewhere = looked_twice();
+    elsewhere.videos[1].frames = 25;
+    let data = data(&page(&[first.clone(), other, elsewhere], "t"));
+    let album = |record: usize| data["records"][record]["album"].as_u64().unwrap() as usize;
+    assert_eq!(album(0), album(1));
+    assert_ne!(album(0), album(2));
+    assert_eq!(data["albums"].as_array().unwrap().len(), 2);
+    let kept = data["albums"][album(1)].as_object().unwrap();
+    assert_eq!(kept.len(), first.pictures.len());
 }
 
 #[test]
