@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::paper::PaperFigure;
-use crate::spec::{Panel, Scale, Spec, SplitSpec, Statement};
+use crate::spec::{Kind, Panel, Scale, Spec, SplitSpec, Statement};
 use crate::stats::{
     Counts, Distribution, Interval, Metric, Part, Resamples, Runs, StatsError, counts,
 };
@@ -64,6 +64,8 @@ pub struct Report {
     pub id: String,
     /// Its title.
     pub title: String,
+    /// What it is shown as.
+    pub kind: Kind,
     /// How much was computed.
     pub scale: Scale,
     /// The seeds.
@@ -167,18 +169,23 @@ pub fn report(setting: &Setting<'_>, arms: &[ArmRuns]) -> Result<Report, StatsEr
         });
     };
     let resamples = Resamples::draw(&first.id, &first.runs)?;
-    let parts: Vec<&str> = file
+    let groups = file.groups();
+    let parts: Vec<(&str, Part<'_>)> = file
         .splits
         .iter()
-        .map(|split| split.id.as_str())
-        .chain(["all"])
+        .map(|split| (split.id.as_str(), Part::Split(&split.id)))
+        .chain(
+            groups
+                .iter()
+                .map(|(name, members)| (name.as_str(), Part::Among(name, members))),
+        )
+        .chain([("all", Part::All)])
         .collect();
     let mut measured: BTreeMap<(&str, &str, Metric), Distribution> = BTreeMap::new();
     let mut arm_reports = Vec::new();
     for arm in arms {
         let mut by_part = BTreeMap::new();
-        for &name in &parts {
-            let part = Part::named(name);
+        for &(name, part) in &parts {
             let mut metrics = BTreeMap::new();
             let mut beside = arm.beside.as_ref().map(|_| BTreeMap::new());
             for metric in Metric::ALL {
@@ -246,17 +253,18 @@ pub fn report(setting: &Setting<'_>, arms: &[ArmRuns]) -> Result<Report, StatsEr
     Ok(Report {
         id: setting.spec.id().to_owned(),
         title: file.experiment.title.clone(),
+        kind: file.experiment.kind,
         scale: setting.scale,
         seeds: setting.seeds.to_vec(),
         revision: setting.revision.to_owned(),
         splits: file.splits.clone(),
         pairs: parts
             .iter()
-            .map(|name| ((*name).to_owned(), resamples.pairs(Part::named(name))))
+            .map(|&(name, part)| (name.to_owned(), resamples.pairs(part)))
             .collect(),
         always_tie: parts
             .iter()
-            .map(|name| ((*name).to_owned(), resamples.always_tie(Part::named(name))))
+            .map(|&(name, part)| (name.to_owned(), resamples.always_tie(part)))
             .collect(),
         beside: file.beside.as_ref().map(|beside| beside.label.clone()),
         arms: arm_reports,
@@ -281,7 +289,7 @@ impl Report {
         split: &SplitSpec,
         metric: Metric,
     ) -> Option<(f64, crate::paper::Status)> {
-        let paper = self.paper.as_ref().filter(|p| p.metric == metric)?;
-        paper.value(arm, split.paper.as_deref()?)
+        let paper = self.paper.as_ref()?;
+        paper.value(arm, split.paper.as_deref()?, metric)
     }
 }

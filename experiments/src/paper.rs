@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use vrt_train::atomic::FileError;
 
 use crate::spec::{LoadError, Text};
+use crate::stats::Metric;
 
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]
@@ -26,7 +27,7 @@ pub struct PaperFigure {
     /// Where they stand and what they measure.
     pub what: String,
     /// The metric, as in specs.
-    pub metric: crate::stats::Metric,
+    pub metric: Metric,
     /// The columns.
     pub benchmarks: Vec<String>,
     /// One list of values an arm, one value a benchmark.
@@ -43,6 +44,9 @@ pub struct PaperFigure {
 pub struct PaperArm {
     /// One value a benchmark, in percent.
     pub values: Vec<f64>,
+    /// The same of other metrics than the figure's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub also: BTreeMap<Metric, Vec<f64>>,
     /// How sure the attribution is.
     pub status: Status,
     /// A remark.
@@ -85,7 +89,11 @@ impl PaperValues {
         let values: Self = toml::from_str(&text).map_err(|e| at.toml(&e))?;
         for (id, figure) in &values.experiments {
             for (arm, paper) in &figure.arms {
-                if paper.values.len() != figure.benchmarks.len() {
+                let lists = [&paper.values].into_iter().chain(paper.also.values());
+                if lists
+                    .into_iter()
+                    .any(|values| values.len() != figure.benchmarks.len())
+                {
                     return Err(at
                         .error(
                             None,
@@ -102,10 +110,20 @@ impl PaperValues {
 }
 
 impl PaperFigure {
-    /// The paper's value of an arm on a benchmark, if it is known.
-    pub fn value(&self, arm: &str, benchmark: &str) -> Option<(f64, Status)> {
+    /// The paper's value of an arm on a benchmark by a metric, if it is known.
+    pub fn value(&self, arm: &str, benchmark: &str, metric: Metric) -> Option<(f64, Status)> {
         let column = self.benchmarks.iter().position(|name| name == benchmark)?;
         let arm = self.arms.get(arm)?;
-        Some((*arm.values.get(column)?, arm.status))
+        let values = if metric == self.metric {
+            &arm.values
+        } else {
+            arm.also.get(&metric)?
+        };
+        Some((*values.get(column)?, arm.status))
+    }
+
+    /// Whether any number's place is inferred.
+    pub fn infers(&self) -> bool {
+        self.arms.values().any(|arm| arm.status == Status::Inferred)
     }
 }

@@ -36,6 +36,27 @@ pub struct Row {
     /// Visual tokens that the calls brought, where more than one operation is offered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visual_tokens: Option<u32>,
+    /// The overall preference if none may be a tie, of a judge that has a margin: what `diff` counts then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untied: Option<u8>,
+}
+
+impl Row {
+    /// The row of a judge that answered at once and wrote nothing else.
+    pub fn plain(pair: u64, split: String, truth: [u8; 4], answer: [u8; 4]) -> Self {
+        Self {
+            pair,
+            split,
+            truth,
+            answer: Some(answer),
+            calls: 0,
+            stop: "answered".to_owned(),
+            tokens: 0,
+            by_tool: BTreeMap::new(),
+            visual_tokens: None,
+            untied: None,
+        }
+    }
 }
 
 /// What is counted, in percent.
@@ -45,7 +66,8 @@ pub enum Metric {
     /// Correct overall judgments among all pairs.
     #[serde(alias = "oa")]
     Tau,
-    /// The same among pairs whose truth is no tie; a predicted tie is then wrong.
+    /// The same among pairs whose truth is no tie; a predicted tie is then wrong. A judge with a margin is asked for its
+    /// sign, `C / (C + D + T_m)`, and not for ties.
     Diff,
     /// All four judgments right, among all pairs.
     All4,
@@ -69,7 +91,8 @@ impl Metric {
         let truth = row.truth;
         let hit = row.answer.is_some_and(|answer| match self {
             Metric::All4 => answer == truth,
-            Metric::Tau | Metric::Diff => answer[3] == truth[3],
+            Metric::Tau => answer[3] == truth[3],
+            Metric::Diff => row.untied.unwrap_or(answer[3]) == truth[3],
         });
         (self != Metric::Diff || truth[3] != 0, hit)
     }
@@ -175,28 +198,23 @@ pub enum Part<'a> {
     All,
     /// One split.
     Split(&'a str),
+    /// Several splits, under a name.
+    Among(&'a str, &'a [String]),
 }
 
 impl<'a> Part<'a> {
-    /// `all`, or a split's id.
-    pub fn named(name: &'a str) -> Self {
-        match name {
-            "all" => Part::All,
-            split => Part::Split(split),
-        }
-    }
-
     fn holds(self, split: &str) -> bool {
         match self {
             Part::All => true,
             Part::Split(name) => name == split,
+            Part::Among(_, members) => members.iter().any(|name| name == split),
         }
     }
 
     fn name(self) -> &'a str {
         match self {
             Part::All => "all",
-            Part::Split(name) => name,
+            Part::Split(name) | Part::Among(name, _) => name,
         }
     }
 }

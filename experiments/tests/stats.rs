@@ -19,6 +19,7 @@ fn row(pair: u64, split: &str, truth: [u8; 4], answer: Option<[u8; 4]>) -> Row {
         tokens: 10,
         by_tool: Default::default(),
         visual_tokens: None,
+        untied: None,
     }
 }
 

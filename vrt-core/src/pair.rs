@@ -145,13 +145,15 @@ impl Pool {
             .collect()
     }
 
-    /// The `per_video` frames sampled evenly from each video, `floor((j + ½)·T / n)`: the paper's `V`.
+    /// The `per_video` frames sampled evenly from each video, `floor((j + ½)·T / n)`: the paper's `V`; all frames of a
+    /// video that has fewer.
     pub fn evenly(self, per_video: u32) -> Vec<FrameIndex> {
-        let mut frames = Vec::with_capacity(2 * per_video as usize);
+        let mut frames = Vec::new();
         for side in Side::BOTH {
-            for j in 0..per_video {
-                let offset =
-                    u64::from(2 * j + 1) * u64::from(self.len(side)) / u64::from(2 * per_video);
+            let len = self.len(side);
+            let count = per_video.min(len);
+            for j in 0..count {
+                let offset = u64::from(2 * j + 1) * u64::from(len) / (2 * u64::from(count));
                 frames.extend(self.index(side, FrameOffset(offset as u32)));
             }
         }

@@ -30,6 +30,8 @@ pub enum Purpose {
     Bootstrap = 9,
     /// Frames chosen at random, for the control arm.
     RandomFrames = 10,
+    /// Frames that are shown twice.
+    Duplicates = 11,
 }
 
 /// The stream for one purpose, keyed by up to three numbers.

@@ -187,11 +187,36 @@ impl Learner {
         rate: f32,
         loss: &(dyn Fn(ShardTokens<'_>) -> (T, Vec<f32>) + Sync),
     ) -> Result<Step<T>, LearnError> {
+        self.step_in_groups(sequences, 1, sight, temperature, rate, loss)
+    }
+
+    /// [`Learner::step`] for a loss that compares sequences: every `group` successive ones are dealt to one shard, where
+    /// they stay neighbours.
+    ///
+    /// # Errors
+    /// [`LearnError`]; nothing was changed then.
+    pub fn step_in_groups<T: Send>(
+        &mut self,
+        sequences: &[&Sequence],
+        group: usize,
+        sight: &Sight<'_>,
+        temperature: f32,
+        rate: f32,
+        loss: &(dyn Fn(ShardTokens<'_>) -> (T, Vec<f32>) + Sync),
+    ) -> Result<Step<T>, LearnError> {
+        let group = group.max(1);
+        let rows = |sequence: &&Sequence| sequence.rows.len() as u64;
         let costs: Vec<u64> = sequences
-            .iter()
-            .map(|sequence| sequence.rows.len() as u64)
+            .chunks(group)
+            .map(|members| members.iter().map(rows).sum())
             .collect();
-        let dealt = shard::balance(&costs, SHARDS);
+        let dealt: Vec<Vec<usize>> = shard::balance(&costs, SHARDS)
+            .into_iter()
+            .map(|groups| {
+                let members = |at: usize| at * group..((at + 1) * group).min(sequences.len());
+                groups.into_iter().flat_map(members).collect()
+            })
+            .collect();
         let model = &self.model;
         let results = shard::in_order(SHARDS, self.threads, |shard| {
             let members = dealt[shard].as_slice();

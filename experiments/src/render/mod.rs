@@ -2,4 +2,5 @@
 
 pub mod figure;
 mod fonts;
+mod grid;
 pub mod table;

@@ -3,25 +3,22 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use super::grid::grid;
 use crate::compare::{ArmReport, Report};
 use crate::paper::Status;
-use crate::spec::{Panel, SplitSpec};
+use crate::spec::{Kind, Panel, SplitSpec};
 use crate::stats::{Interval, Metric};
 
 /// The report as Markdown: one table a panel, then the claims.
 pub fn table(report: &Report) -> String {
     let mut out = format!("# {}\n\n{}\n", report.title, summary(report));
-    for panel in &report.panels {
-        panel_table(report, panel, &mut out);
-    }
-    if report.panels.is_empty() {
-        let all = Panel {
-            id: report.id.clone(),
-            title: "All arms".to_owned(),
-            arms: report.arms.iter().map(|arm| arm.id.clone()).collect(),
-            metric: Metric::Tau,
-        };
-        panel_table(report, &all, &mut out);
+    match report.kind {
+        Kind::Figure => {
+            for panel in &report.panels {
+                panel_table(report, panel, &mut out);
+            }
+        }
+        Kind::Table => grid(report, &mut out),
     }
     claims(report, &mut out);
     notes(report, &mut out);
@@ -67,7 +64,7 @@ fn panel_table(report: &Report, panel: &Panel, out: &mut String) {
     }
     // Writing into a String cannot fail.
     let _ = writeln!(out, "\n## {} ({} %)\n", panel.title, metric.name());
-    write_table(&rows, out);
+    padded(&rows, out);
 }
 
 /// Every operation that an arm's policy called, where more than one was offered.
@@ -99,11 +96,7 @@ fn row(
             String::new()
         },
         name.to_owned(),
-        match paper {
-            Some((value, Status::Stated)) => format!("{value:.1}"),
-            Some((value, Status::Inferred)) => format!("{value:.1} [I]"),
-            None => "–".to_owned(),
-        },
+        paper_cell(paper),
         plus_minus(ours),
         paper.map_or("–".to_owned(), |(value, _)| signed(ours.value - value)),
     ];
@@ -125,12 +118,21 @@ fn row(
     cells
 }
 
-fn plus_minus(interval: Interval) -> String {
+/// A number of the paper's, marked where it is inferred which cell it belongs to.
+pub(super) fn paper_cell(paper: Option<(f64, Status)>) -> String {
+    match paper {
+        Some((value, Status::Stated)) => format!("{value:.1}"),
+        Some((value, Status::Inferred)) => format!("{value:.1} [I]"),
+        None => "–".to_owned(),
+    }
+}
+
+pub(super) fn plus_minus(interval: Interval) -> String {
     format!("{:.1} ± {:.1}", interval.value, interval.half_width())
 }
 
 /// With a sign, and never `-0.0`.
-fn signed(value: f64) -> String {
+pub(super) fn signed(value: f64) -> String {
     let text = format!("{value:+.1}");
     if text == "-0.0" {
         "+0.0".to_owned()
@@ -158,10 +160,10 @@ fn claims(report: &Report, out: &mut String) {
     ];
     for claim in &report.claims {
         let statement = &claim.statement;
-        let margin = if statement.margin > 0.0 {
-            format!(" + {}", statement.margin)
-        } else {
-            String::new()
+        let margin = match statement.margin {
+            0.0 => String::new(),
+            less if less < 0.0 => format!(" - {}", -less),
+            more => format!(" + {more}"),
         };
         rows.push(vec![
             claim.text.clone(),
@@ -182,7 +184,7 @@ fn claims(report: &Report, out: &mut String) {
         ]);
     }
     let _ = writeln!(out, "\n## Claims\n");
-    write_table(&rows, out);
+    padded(&rows, out);
 }
 
 fn notes(report: &Report, out: &mut String) {
@@ -204,10 +206,14 @@ fn notes(report: &Report, out: &mut String) {
         let places: Vec<String> = report.splits.iter().filter_map(place).collect();
         let _ = writeln!(
             out,
-            "- paper: {}, {}; [I]: which bar the number belongs to is inferred. Splits stand in the \
-             places of benchmarks ({}); they are other data.",
+            "- paper: {}, {}{}. Splits stand in the places of benchmarks ({}); they are other data.",
             report.paper_source,
             paper.what,
+            if paper.infers() {
+                "; [I]: which bar the number belongs to is inferred"
+            } else {
+                ""
+            },
             places.join(", ")
         );
         for unresolved in &paper.unresolved {
@@ -226,7 +232,7 @@ fn notes(report: &Report, out: &mut String) {
 }
 
 /// Pads cells, so that the source reads as a table too.
-fn write_table(rows: &[Vec<String>], out: &mut String) {
+pub(super) fn padded(rows: &[Vec<String>], out: &mut String) {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));

@@ -58,7 +58,7 @@ fn default_chain() -> Vec<String> {
 }
 
 /// What an experiment writes beside `result.json` and `provenance.json`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A figure and a table.
@@ -117,6 +117,24 @@ pub struct SplitSpec {
     pub label: String,
     /// The paper's benchmark that stands at this place.
     pub paper: Option<String>,
+    /// Splits of one group are also counted together, under its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+}
+
+impl SpecFile {
+    /// The groups of splits with their members, in the order in which they are first named.
+    pub fn groups(&self) -> Vec<(String, Vec<String>)> {
+        let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+        for split in &self.splits {
+            let Some(group) = &split.group else { continue };
+            match groups.iter_mut().find(|(name, _)| name == group) {
+                Some((_, members)) => members.push(split.id.clone()),
+                None => groups.push((group.clone(), vec![split.id.clone()])),
+            }
+        }
+        groups
+    }
 }
 
 /// `[[arm]]`.
@@ -127,6 +145,8 @@ pub struct Arm {
     pub id: String,
     /// Its name on the figure.
     pub label: String,
+    /// Its stages in order, where they are not the experiment's.
+    pub chain: Option<Vec<String>>,
     /// Stages it leaves out.
     #[serde(default)]
     pub skip: Vec<String>,
@@ -161,7 +181,7 @@ pub struct Claim {
     pub statement: String,
     /// What is compared.
     pub metric: Metric,
-    /// On which pairs: a split's id, or `all`.
+    /// On which pairs: a split's id, a group's name, or `all`.
     #[serde(default = "all")]
     pub split: String,
     /// Compares the difference itself: it is larger in `split` than here.

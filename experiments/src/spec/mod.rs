@@ -154,8 +154,22 @@ impl Spec {
                 }
             }
         }
-        let skippable = &file.experiment.chain[..file.experiment.chain.len().saturating_sub(1)];
+        let groups = file.groups();
+        for (i, split) in file.splits.iter().enumerate() {
+            if let Some(group) = &split.group
+                && (group == "all" || splits().any(|id| id == group))
+            {
+                return Err(self.error(
+                    &["split", &i.to_string(), "group"],
+                    format!("group `{group}` has the name of something else"),
+                    "this group",
+                    "choose a name that is neither a split's nor `all`",
+                ));
+            }
+        }
         for (i, arm) in file.arms.iter().enumerate() {
+            let chain = arm.chain.as_ref().unwrap_or(&file.experiment.chain);
+            let skippable = &chain[..chain.len().saturating_sub(1)];
             for (j, name) in arm.skip.iter().enumerate() {
                 if !skippable.contains(name) {
                     return Err(self.error(
@@ -204,12 +218,14 @@ impl Spec {
             }
             let than = claim.than_split.as_ref().map(|name| ("than_split", name));
             for (key, name) in [("split", &claim.split)].into_iter().chain(than) {
-                if name != "all" && !splits().any(|known| known == name) {
+                let grouped = || groups.iter().map(|(name, _)| name.as_str());
+                let mut parts = splits().chain(grouped()).chain(["all"]);
+                if !parts.any(|known| known == name) {
                     return Err(self.error(
                         &["claim", &i, key],
                         format!("claim `{}` names a split that does not exist", claim.id),
                         format!("unknown split `{name}`"),
-                        suggest(name, splits().chain(["all"])),
+                        suggest(name, splits().chain(grouped()).chain(["all"])),
                     ));
                 }
             }
@@ -277,7 +293,7 @@ impl Spec {
                 }
                 None => None,
             };
-            let chain = &self.file.experiment.chain;
+            let chain = arm.chain.as_ref().unwrap_or(&self.file.experiment.chain);
             arms.push(ResolvedArm {
                 id: arm.id.clone(),
                 label: arm.label.clone(),

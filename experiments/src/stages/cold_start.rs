@@ -11,7 +11,8 @@ use vrt_core::rollout::rollout;
 use vrt_core::sequence::Sequence;
 
 use super::Link;
-use super::params::{ArmParams, ColdStartParams};
+use super::data::TrainingPairs;
+use super::params::{ArmParams, ColdStartParams, DataParams};
 use super::steps::{failed, read_weights};
 use super::supervised::{Passes, fine_tune};
 use crate::kit::{Kit, with_kit};
@@ -19,7 +20,7 @@ use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
 use crate::teacher::Teacher;
 use crate::world::World;
 use crate::world::config::WorldConfig;
-use crate::world::split::{Split, Training};
+use crate::world::split::Training;
 
 /// Pairs that the teacher judges at a time.
 const DRAW: u32 = 512;
@@ -29,6 +30,7 @@ pub struct ColdStart<K> {
     world: WorldConfig,
     kit: K,
     params: ColdStartParams,
+    data: DataParams,
     seed: u64,
     base: Option<StageId>,
 }
@@ -42,12 +44,16 @@ impl<K: Kit> ColdStart<K> {
     /// The stage of a chain, with these tools.
     pub fn new(link: &Link, kit: K) -> Self {
         let ArmParams {
-            world, cold_start, ..
+            world,
+            cold_start,
+            data,
+            ..
         } = link.params.clone();
         Self {
             world,
             kit,
             params: cold_start,
+            data,
             seed: link.seed,
             base: link.previous,
         }
@@ -64,10 +70,9 @@ impl<K: Kit> Stage for ColdStart<K> {
     }
 
     fn params(&self) -> Value {
-        super::with_tools(
-            self.kit.identity(),
-            serde_json::json!({ "world": self.world, "cold_start": self.params, "seed": self.seed }),
-        )
+        let params = serde_json::json!({ "world": self.world, "cold_start": self.params, "seed": self.seed });
+        let params = super::with_table("data", &self.data, params);
+        super::with_tools(self.kit.identity(), params)
     }
 
     fn inputs(&self) -> Vec<StageId> {
@@ -125,11 +130,12 @@ impl<K: Kit> ColdStart<K> {
         let teacher = Teacher::new(&world, &self.params.teacher, &vocabulary).with(&self.kit);
         let wanted = self.params.traces as usize;
         let mut kept = Vec::with_capacity(wanted);
-        let mut number = super::first_pair(self.seed);
+        let training = TrainingPairs::new(&world, Training::ColdStart, self.seed, &self.data);
+        let mut number = 0;
         while kept.len() < wanted {
             cx.check()?;
-            let keys = (number..number + DRAW).map(|i| Split::Train(Training::ColdStart).key(i));
-            let pairs: Vec<PreferencePair> = keys.map(|key| world.pair(key)).collect();
+            let pairs: Vec<PreferencePair> =
+                (number..number + DRAW).map(|i| training.pair(i)).collect();
             number += DRAW;
             let rules = Rules::default();
             let (rollouts, _) =

@@ -13,7 +13,7 @@ use vrt_core::rollout::rollout;
 
 use super::Link;
 use super::control::{OracleChooser, RandomFrames};
-use super::params::{ArmParams, Decode, EvalParams, Frames, HeldOut};
+use super::params::{ArmParams, Decode, EvalParams, Frames, InputParams};
 use super::steps::{failed, read_weights};
 use crate::kit::{Kit, with_kit};
 use crate::run::JUDGMENTS;
@@ -21,7 +21,6 @@ use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
 use crate::stats::Row;
 use crate::world::World;
 use crate::world::config::WorldConfig;
-use crate::world::split::{Length, Split};
 
 /// Pairs judged between two looks at the stop request.
 const DRAW: usize = 512;
@@ -31,6 +30,7 @@ pub struct Eval<K> {
     world: WorldConfig,
     kit: K,
     params: EvalParams,
+    input: InputParams,
     seed: u64,
     policy: Option<StageId>,
 }
@@ -43,11 +43,14 @@ pub fn make(link: &Link) -> Arc<dyn Stage> {
 impl<K: Kit> Eval<K> {
     /// The stage of a chain, with these tools.
     pub fn new(link: &Link, kit: K) -> Self {
-        let ArmParams { world, eval, .. } = link.params.clone();
+        let ArmParams {
+            world, eval, input, ..
+        } = link.params.clone();
         Self {
             world,
             kit,
             params: eval,
+            input,
             seed: link.seed,
             policy: link.previous,
         }
@@ -66,10 +69,9 @@ impl<K: Kit> Stage for Eval<K> {
     fn params(&self) -> Value {
         // A greedy judge draws nothing: its judgments are the same for every seed.
         let seed = (self.params.decode == Decode::Sampled).then_some(self.seed);
-        super::with_tools(
-            self.kit.identity(),
-            serde_json::json!({ "world": self.world, "eval": self.params, "seed": seed }),
-        )
+        let params = serde_json::json!({ "world": self.world, "eval": self.params, "seed": seed });
+        let params = super::with_table("input", &self.input, params);
+        super::with_tools(self.kit.identity(), params)
     }
 
     fn inputs(&self) -> Vec<StageId> {
@@ -91,9 +93,8 @@ impl<K: Kit> Stage for Eval<K> {
     }
 
     fn estimate(&self) -> Cost {
-        let work = f64::from(self.params.pairs_per_split) * self.params.splits.len() as f64;
         Cost {
-            work,
+            work: self.params.judgments(),
             unit: "episodes",
             default_rate: 500.0,
         }
@@ -110,20 +111,7 @@ impl<K: Kit> Stage for Eval<K> {
             .map_err(failed)?;
         let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
         let vocabulary = self.kit.vocabulary().map_err(failed)?;
-        let keys: Vec<(Length, _)> = self
-            .params
-            .splits
-            .iter()
-            .flat_map(|&length| {
-                let split = match self.params.held_out {
-                    HeldOut::Design => Split::Design(length),
-                    HeldOut::Report => Split::Report(length),
-                };
-                split
-                    .keys(self.params.pairs_per_split)
-                    .map(move |key| (length, key))
-            })
-            .collect();
+        let population = self.params.population(&world).map_err(failed)?;
         let temperature = match self.params.decode {
             Decode::Greedy => 0.0,
             Decode::Sampled => self.params.temperature as f32,
@@ -134,19 +122,25 @@ impl<K: Kit> Stage for Eval<K> {
             step: 0,
             max_tokens: super::MAX_TOKENS,
         };
+        let InputParams { per_video, calls } = self.input;
         let rules = Rules {
+            initial_per_video: self.params.per_video.unwrap_or(per_video),
             max_calls: if self.params.frames == Frames::None {
                 0
             } else {
-                Rules::default().max_calls
+                calls
             },
             window: self.params.window,
             ..Rules::default()
         };
         let oracle = OracleChooser::new(&world, &vocabulary);
-        cx.progress().start(keys.len() as u64, 0);
+        let pairs: usize = population.iter().map(|asked| asked.keys.len()).sum();
+        cx.progress().start(pairs as u64, 0);
         let mut lines = Vec::new();
-        for draw in keys.chunks(DRAW) {
+        let draws = population
+            .iter()
+            .flat_map(|asked| asked.keys.chunks(DRAW).map(move |draw| (asked, draw)));
+        for (asked, draw) in draws {
             cx.check()?;
             let bank = FrameBank::default();
             let mut judge =
@@ -154,7 +148,8 @@ impl<K: Kit> Stage for Eval<K> {
             if self.params.frames == Frames::Oracle {
                 judge = judge.directed(&oracle);
             }
-            let pairs: Vec<PreferencePair> = draw.iter().map(|(_, key)| world.pair(*key)).collect();
+            let pairs: Vec<PreferencePair> =
+                draw.iter().map(|&key| asked.pair(&world, key)).collect();
             let (rollouts, _) = if self.params.frames == Frames::Random {
                 rollout::<RandomFrames, _>(&judge, &pairs, 1, &rules, cx.threads())
             } else {
@@ -165,7 +160,7 @@ impl<K: Kit> Stage for Eval<K> {
                 let pair = &pairs[rollout.pair];
                 for sample in &rollout.samples {
                     let tools = self.kit.identity().is_some();
-                    let row = row(pair, draw[rollout.pair].0, &sample.episode, tools)?;
+                    let row = row(pair, &asked.split, &sample.episode, tools)?;
                     serde_json::to_writer(&mut lines, &row).map_err(failed)?;
                     lines.push(b'\n');
                 }
@@ -179,11 +174,11 @@ impl<K: Kit> Stage for Eval<K> {
 /// `tools` is whether more than the paper's tool is offered.
 fn row(
     pair: &PreferencePair,
-    length: Length,
+    split: &str,
     episode: &Episode,
     tools: bool,
 ) -> Result<Row, StageError> {
-    let truth = pair.truth.ok_or_else(|| failed(Unlabelled(pair.key.0)))?;
+    let truth = pair.truth.ok_or_else(|| unlabelled(pair))?;
     let mut by_tool = BTreeMap::new();
     let calls = episode.rounds.iter().flat_map(|round| &round.calls);
     for call in calls.filter(|_| tools) {
@@ -191,7 +186,7 @@ fn row(
     }
     Ok(Row {
         pair: pair.key.0,
-        split: length.name().to_owned(),
+        split: split.to_owned(),
         truth: digits(&truth),
         answer: episode.answer().map(|answer| digits(&answer.verdict)),
         calls: episode.calls(),
@@ -203,6 +198,7 @@ fn row(
         tokens: episode.tokens(),
         by_tool,
         visual_tokens: tools.then(|| episode.outcomes().map(|outcome| outcome.cost(1)).sum()),
+        untied: None,
     })
 }
 
@@ -210,6 +206,11 @@ fn row(
 #[derive(Debug, thiserror::Error)]
 #[error("pair {0} has no ground truth")]
 struct Unlabelled(u64);
+
+/// The failure of a judge at a pair whose truth it needs.
+pub(super) fn unlabelled(pair: &PreferencePair) -> StageError {
+    failed(Unlabelled(pair.key.0))
+}
 
 /// TA, VQ, MQ, OA as the digits of a row.
 pub fn digits(verdict: &Verdict) -> [u8; 4] {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use dfdx::prelude::Cpu;
 use serde_json::Value;
-use vrt_core::episode::Rules;
 use vrt_core::model::Tiny;
 use vrt_core::objective::{Objective, VrThinker};
 use vrt_core::policy::FrameBank;
@@ -16,19 +15,22 @@ use vrt_train::learner::{Learner, Scope};
 use vrt_train::optim::{AdamWConfig, Decay, Schedule};
 
 use super::Link;
-use super::params::{ArmParams, GrpoParams};
+use super::data::TrainingPairs;
+use super::params::{ArmParams, DataParams, GrpoParams, InputParams};
 use super::steps::{self, Done, failed, read_weights};
 use crate::kit::{Kit, with_kit};
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
 use crate::world::World;
 use crate::world::config::WorldConfig;
-use crate::world::split::{Split, Training};
+use crate::world::split::Training;
 
 /// Stage 3.
 pub struct Grpo<K, B> {
     world: WorldConfig,
     kit: K,
     params: GrpoParams,
+    input: InputParams,
+    data: DataParams,
     seed: u64,
     policy: Option<StageId>,
     objective: PhantomData<fn() -> B>,
@@ -42,11 +44,19 @@ pub fn make(link: &Link) -> Arc<dyn Stage> {
 impl<K: Kit, B: Objective> Grpo<K, B> {
     /// The stage of a chain, with these tools and this objective.
     pub fn new(link: &Link, kit: K) -> Self {
-        let ArmParams { world, grpo, .. } = link.params.clone();
+        let ArmParams {
+            world,
+            grpo,
+            input,
+            data,
+            ..
+        } = link.params.clone();
         Self {
             world,
             kit,
             params: grpo,
+            input,
+            data,
             seed: link.seed,
             policy: link.previous,
             objective: PhantomData,
@@ -100,6 +110,8 @@ impl<K: Kit, B: Objective + 'static> Stage for Grpo<K, B> {
         if let (false, Value::Object(map)) = (B::NAME == VrThinker::NAME, &mut params) {
             map.insert("objective".to_owned(), B::NAME.into());
         }
+        let params = super::with_table("input", &self.input, params);
+        let params = super::with_table("data", &self.data, params);
         super::with_tools(self.kit.identity(), params)
     }
 
@@ -148,14 +160,13 @@ impl<K: Kit, B: Objective + 'static> Stage for Grpo<K, B> {
             ..AdamWConfig::default()
         };
         let mut learner = Learner::new(parameters, scope, adam, cx.threads()).map_err(failed)?;
-        let first = super::first_pair(self.seed);
-        let pairs =
-            |number: u64| world.pair(Split::Train(Training::Grpo).key(first + number as u32));
+        let training = TrainingPairs::new(&world, Training::Grpo, self.seed, &self.data);
+        let pairs = |number: u64| training.pair(number as u32);
         let config = self.params.config();
         let task = Task {
             config,
             objective: &objective,
-            rules: Rules::default(),
+            rules: self.input.rules(),
             vocabulary: &vocabulary,
             pairs: &pairs,
             reference: &reference,

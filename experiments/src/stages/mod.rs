@@ -6,11 +6,16 @@
 pub mod base;
 pub mod cold_start;
 pub mod control;
+mod data;
 pub mod eval;
 pub mod grpo;
+pub mod judge;
 pub mod params;
 pub mod players;
+pub mod population;
 pub mod rft;
+pub mod scalar;
+pub mod score;
 pub mod steps;
 pub mod supervised;
 pub mod tower;
@@ -42,9 +47,12 @@ pub const MAKERS: &[(&str, Maker)] = &[
     ("tower", tower::make),
     ("base", base::make),
     ("cold_start", cold_start::make),
+    ("judge", judge::make),
+    ("scalar", scalar::make),
     ("rft", rft::make),
     ("grpo", grpo::make),
     ("eval", eval::make),
+    ("score", score::make),
     ("players", players::make),
 ];
 
@@ -55,11 +63,26 @@ pub const WORLD_SEED: u64 = 2510;
 const MAX_TOKENS: u32 = 64;
 
 /// A stage's parameters with what sets its tools apart from the paper's.
-fn with_tools(tools: Option<Value>, mut params: Value) -> Value {
-    if let (Some(tools), Value::Object(map)) = (tools, &mut params) {
-        map.insert("tools".to_owned(), tools);
+fn with_tools(tools: Option<Value>, params: Value) -> Value {
+    with("tools", tools, params)
+}
+
+/// A stage's parameters with one more under this name, where there is one.
+fn with(name: &str, value: Option<Value>, mut params: Value) -> Value {
+    if let (Some(value), Value::Object(map)) = (value, &mut params) {
+        map.insert(name.to_owned(), value);
     }
     params
+}
+
+/// The same with a table that is left at its defaults by most recipes.
+fn with_table<T: serde::Serialize + Default + PartialEq>(
+    name: &str,
+    table: &T,
+    params: Value,
+) -> Value {
+    let differs = !params::is_default(table);
+    with(name, differs.then(|| serde_json::json!(table)), params)
 }
 
 /// Number of the first training pair of a run: runs of different seeds see different pairs.

@@ -3,10 +3,15 @@
 //! Each struct is a table of the same name; a spec states only what differs from these defaults, which
 //! are the recipe measured in the synthetic world. Unknown keys are errors.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use vrt_core::episode::Rules;
 use vrt_core::window::MemoryWindow;
+use vrt_train::bradley_terry::TieModel;
 
 use crate::world::ask::Tools;
+use crate::world::benchmark::{Benchmark, Condition};
 use crate::world::config::WorldConfig;
 use crate::world::split::Length;
 use crate::world::teacher::TeacherParams;
@@ -20,12 +25,22 @@ pub struct ArmParams {
     /// The tools that the policy is offered.
     #[serde(skip_serializing_if = "Tools::is_paper")]
     pub tools: Tools,
+    /// What an episode begins with, and how often it may call.
+    #[serde(skip_serializing_if = "is_default")]
+    pub input: InputParams,
+    /// What the stages after the base are trained on.
+    #[serde(skip_serializing_if = "is_default")]
+    pub data: DataParams,
     /// The vision tower's own training.
     pub tower: TowerParams,
     /// The base: it plays the pretrained vision-language model.
     pub base: BaseParams,
     /// Supervised training on the teacher's traces.
     pub cold_start: ColdStartParams,
+    /// Supervised training of a judge that answers at once.
+    pub judge: JudgeParams,
+    /// Training of a scalar reward.
+    pub scalar: ScalarParams,
     /// Rejection-sampling fine-tuning.
     pub rft: RftParams,
     /// GRPO.
@@ -34,6 +49,50 @@ pub struct ArmParams {
     pub eval: EvalParams,
     /// The judging by a scripted player of perfect perception.
     pub players: PlayersParams,
+}
+
+/// `[base.input]`: what an episode begins with, in training and in judging.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InputParams {
+    /// Evenly spaced frames of each video that are shown first, all where there are fewer: half of `N_in`.
+    pub per_video: u32,
+    /// Calls an episode may make: 0 for a judge that answers at once.
+    pub calls: u8,
+}
+
+impl Default for InputParams {
+    fn default() -> Self {
+        let rules = Rules::default();
+        Self {
+            per_video: rules.initial_per_video,
+            calls: rules.max_calls,
+        }
+    }
+}
+
+impl InputParams {
+    /// The paper's rules with these differences.
+    pub fn rules(&self) -> Rules {
+        Rules {
+            initial_per_video: self.per_video,
+            max_calls: self.calls,
+            ..Rules::default()
+        }
+    }
+}
+
+/// `[base.data]`: what the stages after the base are trained on.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataParams {
+    /// The length of which no pair is trained on. The base saw it, as a pretrained model has seen many things.
+    pub leave_out: Option<Length>,
+}
+
+/// What identities leave out, so that a recipe without it keeps its own.
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// `[base.tower]`: the tower learns to read single frames.
@@ -49,13 +108,8 @@ pub struct TowerParams {
     /// Peak learning rate, decaying linearly to 0.
     pub lr: f64,
     /// Share of pictures that are no plain frames: close looks and differences.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_default")]
     pub drawn: f64,
-}
-
-/// What identities leave out, so that a recipe without it keeps its own.
-fn is_zero(share: &f64) -> bool {
-    *share == 0.0
 }
 
 impl Default for TowerParams {
@@ -134,6 +188,72 @@ impl Default for ColdStartParams {
             lr: 1.5e-3,
             final_lr: 0.1,
             teacher: TeacherParams::default(),
+        }
+    }
+}
+
+/// `[base.judge]`: a judge that answers at once, from the frames it is given.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JudgeParams {
+    /// Whether it writes down what the frames show before it answers. Its traces are then the perfect reader's, kept if
+    /// their overall judgment is right; else each trace is the ground truth alone.
+    pub reason: bool,
+    /// Traces.
+    pub traces: u32,
+    /// Passes over them.
+    pub epochs: u32,
+    /// Traces an update.
+    pub batch: u32,
+    /// Peak learning rate, cosine to `final_lr` of it.
+    pub lr: f64,
+    /// The last learning rate as a share of the peak.
+    pub final_lr: f64,
+    /// Standard deviation of the reader's estimates, per frame of distance.
+    pub estimate_noise: f64,
+}
+
+impl Default for JudgeParams {
+    fn default() -> Self {
+        Self {
+            reason: true,
+            traces: 2000,
+            epochs: 6,
+            batch: 32,
+            lr: 1.5e-3,
+            final_lr: 0.1,
+            estimate_noise: 0.12,
+        }
+    }
+}
+
+/// `[base.scalar]`: a scalar reward a dimension, trained on comparisons.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScalarParams {
+    /// Labelled pairs.
+    pub pairs: u32,
+    /// Passes over them.
+    pub epochs: u32,
+    /// Pairs an update.
+    pub batch: u32,
+    /// Peak learning rate, cosine to `final_lr` of it.
+    pub lr: f64,
+    /// The last learning rate as a share of the peak.
+    pub final_lr: f64,
+    /// `θ` of Bradley–Terry with ties.
+    pub theta: TieModel,
+}
+
+impl Default for ScalarParams {
+    fn default() -> Self {
+        Self {
+            pairs: 10_000,
+            epochs: 3,
+            batch: 32,
+            lr: 1.5e-3,
+            final_lr: 0.1,
+            theta: TieModel::default(),
         }
     }
 }
@@ -233,10 +353,19 @@ impl Default for GrpoParams {
 pub struct EvalParams {
     /// Which held-out pairs: `design` while choosing, `report` for results.
     pub held_out: HeldOut,
-    /// Pairs of each split.
+    /// Pairs of each split, or of each benchmark before a condition selects among them.
     pub pairs_per_split: u32,
-    /// The splits.
+    /// The splits, one length each; not judged where there are benchmarks.
     pub splits: Vec<Length>,
+    /// Benchmarks that mix lengths and labels, by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub benchmarks: BTreeMap<String, Benchmark>,
+    /// Which pairs of each benchmark are judged; each condition is a split of its own.
+    #[serde(skip_serializing_if = "is_whole")]
+    pub conditions: Vec<Condition>,
+    /// Other frames first than the policy was trained with: evenly spaced ones of each video.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub per_video: Option<u32>,
     /// Who chooses the frames of a call.
     pub frames: Frames,
     /// The memory window: how many of the newest outcomes stay visible.
@@ -247,12 +376,19 @@ pub struct EvalParams {
     pub temperature: f64,
 }
 
+fn is_whole(conditions: &[Condition]) -> bool {
+    conditions == [Condition::Whole]
+}
+
 impl Default for EvalParams {
     fn default() -> Self {
         Self {
             held_out: HeldOut::Report,
             pairs_per_split: 1334,
             splits: Length::ALL.to_vec(),
+            benchmarks: BTreeMap::new(),
+            conditions: vec![Condition::Whole],
+            per_video: None,
             frames: Frames::Chosen,
             window: MemoryWindow::default(),
             decode: Decode::Greedy,

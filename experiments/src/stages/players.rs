@@ -96,15 +96,13 @@ impl Stage for Players {
             };
             for outcome in play(&world, split.keys(self.eval.pairs_per_split), &player) {
                 let row = Row {
-                    pair: outcome.key.0,
-                    split: length.name().to_owned(),
-                    truth: digits(&outcome.truth),
-                    answer: Some(digits(&outcome.judgment.verdict)),
                     calls: outcome.calls as u32,
-                    stop: "answered".to_owned(),
-                    tokens: 0,
-                    by_tool: Default::default(),
-                    visual_tokens: None,
+                    ..Row::plain(
+                        outcome.key.0,
+                        length.name().to_owned(),
+                        digits(&outcome.truth),
+                        digits(&outcome.judgment.verdict),
+                    )
                 };
                 serde_json::to_writer(&mut lines, &row).map_err(failed)?;
                 lines.push(b'\n');

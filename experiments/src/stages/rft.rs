@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use vrt_core::episode::Rules;
 use vrt_core::pair::PreferencePair;
 use vrt_core::policy::{FrameBank, Sampling, TinyPolicy};
 use vrt_core::rollout::rollout;
@@ -15,14 +14,15 @@ use vrt_train::optim::AdamWConfig;
 use vrt_train::rejection::{Harvest, keep};
 
 use super::Link;
-use super::params::{ArmParams, RftParams};
+use super::data::TrainingPairs;
+use super::params::{ArmParams, DataParams, InputParams, RftParams};
 use super::steps::{failed, read_weights};
 use super::supervised::{Passes, fine_tune};
 use crate::kit::{Kit, with_kit};
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
 use crate::world::World;
 use crate::world::config::WorldConfig;
-use crate::world::split::{Split, Training};
+use crate::world::split::Training;
 
 /// Pairs sampled at a time.
 const DRAW: u32 = 256;
@@ -32,6 +32,8 @@ pub struct Rft<K> {
     world: WorldConfig,
     kit: K,
     params: RftParams,
+    input: InputParams,
+    data: DataParams,
     seed: u64,
     policy: Option<StageId>,
 }
@@ -44,11 +46,19 @@ pub fn make(link: &Link) -> Arc<dyn Stage> {
 impl<K: Kit> Rft<K> {
     /// The stage of a chain, with these tools.
     pub fn new(link: &Link, kit: K) -> Self {
-        let ArmParams { world, rft, .. } = link.params.clone();
+        let ArmParams {
+            world,
+            rft,
+            input,
+            data,
+            ..
+        } = link.params.clone();
         Self {
             world,
             kit,
             params: rft,
+            input,
+            data,
             seed: link.seed,
             policy: link.previous,
         }
@@ -65,10 +75,11 @@ impl<K: Kit> Stage for Rft<K> {
     }
 
     fn params(&self) -> Value {
-        super::with_tools(
-            self.kit.identity(),
-            serde_json::json!({ "world": self.world, "rft": self.params, "seed": self.seed }),
-        )
+        let params =
+            serde_json::json!({ "world": self.world, "rft": self.params, "seed": self.seed });
+        let params = super::with_table("input", &self.input, params);
+        let params = super::with_table("data", &self.data, params);
+        super::with_tools(self.kit.identity(), params)
     }
 
     fn inputs(&self) -> Vec<StageId> {
@@ -146,16 +157,15 @@ impl<K: Kit> Rft<K> {
         let mut kept = Vec::new();
         let mut harvest = Harvest::default();
         cx.progress().start(u64::from(self.params.prompts), 0);
-        let first = super::first_pair(self.seed);
+        let training = TrainingPairs::new(&world, Training::Rejection, self.seed, &self.data);
+        let rules = self.input.rules();
         let mut done = 0;
         while done < self.params.prompts {
             cx.check()?;
             let draw = DRAW.min(self.params.prompts - done);
-            let numbers = first + done..first + done + draw;
-            let keys = numbers.map(|i| Split::Train(Training::Rejection).key(i));
-            let pairs: Vec<PreferencePair> = keys.map(|key| world.pair(key)).collect();
+            let pairs: Vec<PreferencePair> =
+                (done..done + draw).map(|i| training.pair(i)).collect();
             let samples = self.params.samples;
-            let rules = Rules::default();
             let (rollouts, _) =
                 rollout::<K::Ops, _>(&policy, &pairs, samples, &rules, cx.threads())
                     .map_err(failed)?;

@@ -4,6 +4,7 @@
 //! rarely show, cues tell where to look, and half of what the cues announce is harmless.
 
 pub mod ask;
+pub mod benchmark;
 pub mod chooser;
 pub mod config;
 pub mod corpus;
@@ -12,6 +13,7 @@ pub mod frame;
 mod glance;
 pub mod knowledge;
 pub mod players;
+pub mod redundant;
 pub mod render;
 pub mod report;
 pub mod split;
