@@ -47,15 +47,10 @@ function step(unit, fresh = false) {
   state.unit = Math.max(0, Math.min(unit, one.record.rounds.length - 1));
   // A redraw must not take the keyboard away from whoever steps with it.
   const held = pane.contains(document.activeElement) && document.activeElement !== pane;
-  pane.replaceChildren(...detail(one, state.unit, (next) => step(next), (other) => visit(other)).flat());
+  pane.replaceChildren(...detail(one, state.unit, (next) => step(next), (other) => open(other)).flat());
   if (held) document.getElementById(`step-${state.unit}`)?.focus({ preventScroll: true });
   if (fresh) pane.scrollTop = 0;
   history.replaceState(null, "", `#${one.number + 1}.${state.unit + 1}`);
-}
-
-// Opens a trace that the filters may hide.
-function visit(one) {
-  open(one);
 }
 
 function move(by) {
@@ -67,7 +62,7 @@ function move(by) {
 function sibling(by) {
   const group = state.trace?.group ?? [];
   const next = group[group.indexOf(state.trace) + by];
-  if (next) visit(next);
+  if (next) open(next);
 }
 
 function dark() {
@@ -129,7 +124,8 @@ document.getElementById("choice").append(
   el(
     "div.menus",
     {},
-    choice("Order", ORDERS.map((order) => order.name), (at) => (state.order = ORDERS[at])),
+    // A new order is chosen for what it puts first.
+    choice("Order", ORDERS.map((order) => order.name), (at) => ([state.order, state.trace] = [ORDERS[at], null])),
     sources.length > 1 ? choice("Source", ["all sources", ...sources], (at) => (state.source = at ? sources[at - 1] : null)) : null,
   ),
   ...list.nodes,
