@@ -73,6 +73,9 @@ Examples:
 
 Ctrl-C stops at the next safe point; the same command continues from there.
 
+While stages train, their measurements stream to runs/<ID>-<SCALE>/: metrics.jsonl, and event files for
+`tensorboard --logdir runs`. Nothing is made from them, so they may be removed.
+
 Exit codes:
   0    done, whether the claims hold or not
   2    the command line cannot be read
@@ -258,7 +261,7 @@ fn act(
                     .threads
                     .map_or_else(clock::processors, usize::from),
                 cancel: cancel.clone(),
-                display: Display::stderr(),
+                display: Display::stderr().streaming(workspace.runs(id, arguments.scale)),
             };
             let table = job.run(workspace, &store, &options)?;
             say(out, table.trim_end())?;

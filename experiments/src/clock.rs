@@ -2,7 +2,7 @@
 //!
 //! Nothing read here reaches a result: times go to progress bars, estimates and the record of cost.
 
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// A running stopwatch.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,16 @@ impl Stopwatch {
     pub fn seconds(self) -> f64 {
         self.0.elapsed().as_secs_f64()
     }
+}
+
+/// Seconds since 1970; 0 on a machine whose clock stands before that.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the clock; times never enter a result"
+)]
+pub fn unix_seconds() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0.0, |time| time.as_secs_f64())
 }
 
 /// Processors this process may use, at least 1.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use vrt_train::atomic::FileError;
 
 use crate::clock::Stopwatch;
+use crate::live::Watch;
 use crate::metrics::MetricsSink;
 use crate::progress::Display;
 use crate::rates::Rates;
@@ -262,6 +263,7 @@ impl Graph {
             return Ok(None);
         }
         let progress = options.display.stage(place, &title);
+        let watch = Watch::new(progress.clone(), stage.kind(), id, &title);
         let mut inputs: BTreeMap<StageId, PathBuf> = BTreeMap::new();
         for input in stage.inputs() {
             let kind = self.get(input).ok_or(RunError::Unknown(input))?.kind();
@@ -274,7 +276,7 @@ impl Graph {
             threads: options.threads,
             progress: progress.clone(),
             cancel: options.cancel.clone(),
-            metrics: MetricsSink::new(&slot.work),
+            metrics: MetricsSink::new(&slot.work).watched(watch),
         };
         let watch = Stopwatch::start();
         match stage.run(&mut cx) {

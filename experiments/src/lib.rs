@@ -8,6 +8,7 @@ pub mod kit;
 pub mod lab;
 pub mod language;
 pub mod lines;
+pub mod live;
 pub mod metrics;
 pub mod paper;
 pub mod progress;

@@ -1,4 +1,5 @@
-//! In: measurements of a stage, step by step. Out: `metrics.jsonl`, the same bytes after a resume.
+//! In: measurements of a stage, step by step. Out: `metrics.jsonl`, the same bytes after a resume; whoever watches hears
+//! of them as they come.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -8,6 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 use vrt_train::atomic::{self, FileError};
 
+use crate::live::Watch;
+
 /// The file's name inside an entry.
 pub const FILE: &str = "metrics.jsonl";
 
@@ -16,6 +19,7 @@ pub const FILE: &str = "metrics.jsonl";
 pub struct MetricsSink {
     path: PathBuf,
     open: bool,
+    watch: Option<Watch>,
 }
 
 #[derive(Serialize)]
@@ -31,6 +35,15 @@ impl MetricsSink {
         Self {
             path: work.join(FILE),
             open: false,
+            watch: None,
+        }
+    }
+
+    /// The same, watched.
+    pub(crate) fn watched(self, watch: Watch) -> Self {
+        Self {
+            watch: Some(watch),
+            ..self
         }
     }
 
@@ -55,6 +68,9 @@ impl MetricsSink {
         }
         atomic::write(&self.path, kept.as_bytes())?;
         self.open = true;
+        if let Some(watch) = &mut self.watch {
+            watch.resume_at(step);
+        }
         Ok(())
     }
 
@@ -74,7 +90,13 @@ impl MetricsSink {
             .append(true)
             .open(&self.path)
             .and_then(|mut file| file.write_all(line.as_bytes()))
-            .map_err(FileError::at("write", &self.path))
+            .map_err(FileError::at("write", &self.path))?;
+        if let Some(watch) = &mut self.watch {
+            let values = serde_json::to_value(values)
+                .map_err(|e| FileError::at("write", &self.path)(e.into()))?;
+            watch.record(step, &values);
+        }
+        Ok(())
     }
 
     /// Moves the lines into the finished entry, if there are any.

@@ -1,17 +1,21 @@
 //! In: how far a stage is. Out: a bar with the time left on stderr, or plain lines when it is no terminal.
 
 use std::io::IsTerminal;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::live::Live;
 
 /// Where progress is shown.
 #[derive(Clone, Debug)]
 pub struct Display {
     bars: MultiProgress,
     style: Style,
+    live: Option<Arc<Live>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,6 +36,15 @@ impl Display {
         Self {
             bars: MultiProgress::new(),
             style,
+            live: None,
+        }
+    }
+
+    /// The same, and measurements are streamed into this folder as they come: see [`crate::live`].
+    pub fn streaming(self, folder: PathBuf) -> Self {
+        Self {
+            live: Some(Arc::new(Live::into_folder(folder))),
+            ..self
         }
     }
 
@@ -40,6 +53,7 @@ impl Display {
         Self {
             bars: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
             style: Style::Silent,
+            live: None,
         }
     }
 
@@ -72,6 +86,8 @@ impl Display {
             bar,
             display: self.clone(),
             tenth: Arc::new(AtomicU64::new(0)),
+            words: Arc::default(),
+            blind: Arc::default(),
         }
     }
 
@@ -95,6 +111,16 @@ pub struct Progress {
     bar: ProgressBar,
     display: Display,
     tenth: Arc<AtomicU64>,
+    words: Arc<Mutex<Words>>,
+    /// Whether the stage's measurements are no longer streamed.
+    blind: Arc<AtomicBool>,
+}
+
+/// What stands beside the bar.
+#[derive(Debug, Default)]
+struct Words {
+    trend: String,
+    remark: String,
 }
 
 impl Progress {
@@ -127,7 +153,38 @@ impl Progress {
 
     /// A short remark beside the bar: `loss 1.23`.
     pub fn message(&self, text: impl Into<String>) {
-        self.bar.set_message(text.into());
+        self.beside(|words| words.remark = text.into());
+    }
+
+    /// The course of what is measured, a sparkline, before the remark; on a terminal only.
+    pub fn trend(&self, line: &str) {
+        if self.display.style == Style::Bars {
+            self.beside(|words| line.clone_into(&mut words.trend));
+        }
+    }
+
+    fn beside(&self, change: impl FnOnce(&mut Words)) {
+        let mut words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut words);
+        let parts = [words.trend.as_str(), words.remark.as_str()];
+        let shown: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+        self.bar.set_message(shown.join(" "));
+    }
+
+    /// One line for people, above the bar.
+    pub(crate) fn say(&self, line: &str) {
+        self.display.say(line);
+    }
+
+    /// Where the stage's measurements are streamed, if they are.
+    pub(crate) fn live(&self) -> Option<Arc<Live>> {
+        let blind = self.blind.load(Ordering::Relaxed);
+        self.display.live.clone().filter(|_| !blind)
+    }
+
+    /// Streams no more.
+    pub(crate) fn blind(&self) {
+        self.blind.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn finish(&self, line: &str) {

@@ -45,6 +45,13 @@ impl Workspace {
         self.root.join("experiments/paper-values.toml")
     }
 
+    /// Where a running experiment's measurements can be watched.
+    pub fn runs(&self, id: &str, scale: Scale) -> PathBuf {
+        self.root
+            .join("runs")
+            .join(format!("{id}-{}", scale.name()))
+    }
+
     /// What an experiment wrote at a scale.
     pub fn results(&self, id: &str, scale: Scale) -> PathBuf {
         self.root.join("results").join(id).join(scale.name())

@@ -141,6 +141,34 @@ fn a_small_experiment_is_done_listed_and_shown() {
 }
 
 #[test]
+fn measurements_can_be_watched_and_leave_no_time_in_the_entry() {
+    let dir = small(SMALL);
+    let ran = experiments(dir.path(), "small --scale smoke").code(0);
+    assert!(errors(&ran).contains("live: "), "{}", errors(&ran));
+    let read = |path: &Path| fs::read_to_string(path).unwrap();
+    let lines = read(&dir.path().join("runs/small-smoke/metrics.jsonl"));
+    assert_eq!(lines.matches("\"kind\":\"tower\"").count(), 2, "{lines}");
+    let stages = fs::read_dir(dir.path().join("cache/stages")).unwrap();
+    let kept = stages.map(|entry| entry.unwrap().path().join("metrics.jsonl"));
+    let kept: Vec<String> = kept
+        .filter(|path| path.exists())
+        .map(|path| read(&path))
+        .collect();
+    assert_eq!(kept.len(), 1);
+    assert!(
+        kept[0].contains("\"loss\"") && !kept[0].contains("wall"),
+        "{}",
+        kept[0]
+    );
+    // What is cached measures nothing anew.
+    experiments(dir.path(), "small --scale smoke").code(0);
+    assert_eq!(
+        read(&dir.path().join("runs/small-smoke/metrics.jsonl")),
+        lines
+    );
+}
+
+#[test]
 fn a_stage_that_fails_names_itself_and_what_it_needs() {
     let dir = small(&SMALL.replace("[\"tower\", \"eval\"]", "[\"eval\"]"));
     let text = errors(&experiments(dir.path(), "small --scale smoke").code(4));
