@@ -9,6 +9,7 @@ pub mod lab;
 pub mod language;
 pub mod lines;
 pub mod live;
+pub mod measure;
 pub mod metrics;
 pub mod paper;
 pub mod progress;

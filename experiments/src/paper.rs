@@ -15,6 +15,9 @@ use crate::stats::Metric;
 pub struct PaperValues {
     /// Which paper.
     pub source: String,
+    /// What judging costs there, by experiment id.
+    #[serde(default)]
+    pub costs: BTreeMap<String, PaperCosts>,
     /// Its numbers by experiment id.
     #[serde(flatten)]
     pub experiments: BTreeMap<String, PaperFigure>,
@@ -36,6 +39,30 @@ pub struct PaperFigure {
     /// Numbers that are printed, but not attributable to an arm.
     #[serde(default)]
     pub unresolved: Vec<Unresolved>,
+}
+
+/// What the paper reports of cost, for one experiment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PaperCosts {
+    /// Where they stand and on what they were measured.
+    pub what: String,
+    /// By arm.
+    pub arms: BTreeMap<String, PaperCost>,
+}
+
+/// What the paper reports of the cost of one arm; what it does not report is left out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PaperCost {
+    /// Memory of keys and values, in GB.
+    pub kv_gigabytes: Option<f64>,
+    /// Seconds a judgment.
+    pub seconds: Option<f64>,
+    /// Tokens a second.
+    pub tokens_per_second: Option<f64>,
+    /// Whether it did not fit into memory.
+    pub out_of_memory: bool,
 }
 
 /// The paper's numbers for one arm.

@@ -9,15 +9,18 @@ use std::path::{Path, PathBuf};
 
 use vrt_train::atomic::{self, FileError};
 
+use crate::clock;
 use crate::compare::{ArmRuns, Report, Setting, report};
 use crate::graph::{Fate, Graph, Planned, RunError, RunOptions};
 use crate::lines::{self, LinesError};
+use crate::measure::{self, ArmCosts, Measurement};
 use crate::paper::PaperValues;
-use crate::provenance::{Revision, provenance};
-use crate::render::{figure, table};
+use crate::provenance::provenance;
+use crate::render::{figure, measured, table};
 use crate::spec::{Kind, LoadError, ResolvedArm, Scale, Spec};
-use crate::stage::StageId;
+use crate::stage::{StageError, StageId};
 use crate::stages::params::ArmParams;
+use crate::stages::steps::read_weights;
 use crate::stages::{ChainError, Maker, chain};
 use crate::stats::{Row, StatsError};
 use crate::store::Store;
@@ -177,18 +180,58 @@ impl Job {
         // Before the stages: a mistake in this file shows at once, not after they have run.
         let paper = PaperValues::load(&workspace.paper_values())?;
         let records = self.graph.run(store, &self.targets(), options)?;
-        let mut arms = Vec::new();
+        let lineage = self.graph.lineage(&self.targets());
+        let birth = provenance(
+            &workspace.root,
+            &self.spec,
+            self.scale,
+            &self.seeds,
+            self.named_runs(),
+            lineage,
+            &records,
+        )?;
+        let revision = birth.revision.short();
+        let folder = workspace.results(self.spec.id(), self.scale);
+        let text = match self.spec.file.experiment.kind {
+            Kind::Measurement => {
+                let measured = self.measure(&paper, &revision, store, options)?;
+                let text = measured::table(&measured);
+                write_json(&folder.join("result.json"), &measured)?;
+                atomic::write(&folder.join("table.md"), text.as_bytes())?;
+                text
+            }
+            kind => write_results(&folder, kind, &self.judged(&paper, &revision, store)?)?,
+        };
+        write_json(&folder.join("provenance.json"), &birth)?;
+        Ok(text)
+    }
+
+    /// The last stage of each run: `arm/seed`, or `arm/seed/beside` for the second look.
+    fn named_runs(&self) -> BTreeMap<String, StageId> {
         let mut runs = BTreeMap::new();
         for run in &self.runs {
-            let read = |ids: &[StageId]| -> Result<Vec<Vec<Row>>, ExperimentError> {
-                ids.iter().map(|&id| self.judgments(store, id)).collect()
-            };
             for (seed, id) in self.seeds.iter().zip(&run.first) {
                 runs.insert(format!("{}/{seed}", run.arm.id), *id);
             }
             for (seed, id) in self.seeds.iter().zip(&run.beside) {
                 runs.insert(format!("{}/{seed}/beside", run.arm.id), *id);
             }
+        }
+        runs
+    }
+
+    /// Everything that the judgments say.
+    fn judged(
+        &self,
+        paper: &PaperValues,
+        revision: &str,
+        store: &Store,
+    ) -> Result<Report, ExperimentError> {
+        let mut arms = Vec::new();
+        for run in &self.runs {
+            let read = |ids: &[StageId]| -> Result<Vec<Vec<Row>>, ExperimentError> {
+                ids.iter().map(|&id| self.judgments(store, id)).collect()
+            };
             let beside = read(&run.beside)?;
             arms.push(ArmRuns {
                 id: run.arm.id.clone(),
@@ -201,25 +244,58 @@ impl Job {
             spec: &self.spec,
             scale: self.scale,
             seeds: &self.seeds,
-            revision: &Revision::of(&workspace.root).short(),
+            revision,
             paper_source: &paper.source,
             paper: paper.experiments.get(self.spec.id()),
         };
-        let report = report(&setting, &arms)?;
-        let lineage = self.graph.lineage(&self.targets());
-        let birth = provenance(
-            &workspace.root,
-            &self.spec,
-            self.scale,
-            &self.seeds,
-            runs,
-            lineage,
-            &records,
-        )?;
-        let folder = workspace.results(self.spec.id(), self.scale);
-        let text = write_results(&folder, self.spec.file.experiment.kind, &report)?;
-        write_json(&folder.join("provenance.json"), &birth)?;
-        Ok(text)
+        Ok(report(&setting, &arms)?)
+    }
+
+    /// What judging costs each arm, with the policy of its first seed: another seed costs the same.
+    fn measure(
+        &self,
+        paper: &PaperValues,
+        revision: &str,
+        store: &Store,
+        options: &RunOptions,
+    ) -> Result<Measurement, ExperimentError> {
+        let mut arms = Vec::new();
+        let mut repeats = 0;
+        for run in &self.runs {
+            let Some(&id) = run.first.first() else {
+                continue;
+            };
+            let stage = self.graph.get(id).ok_or(RunError::Unknown(id))?;
+            let title = format!("measuring `{}`", run.arm.id);
+            options.display.say(&title);
+            let measured = read_weights(&store.entry(stage.kind(), id)).and_then(|weights| {
+                measure::costs(&weights, &run.arm.params, options.threads, &options.cancel)
+            });
+            repeats = run.arm.params.measure.repeats.max(1);
+            arms.push(ArmCosts {
+                id: run.arm.id.clone(),
+                label: run.arm.label.clone(),
+                costs: measured.map_err(|error| match error {
+                    StageError::Interrupted => RunError::Interrupted { title },
+                    source => RunError::Stage { title, id, source },
+                })?,
+            });
+        }
+        let experiment = &self.spec.file.experiment;
+        Ok(Measurement {
+            id: self.spec.id().to_owned(),
+            title: experiment.title.clone(),
+            kind: experiment.kind,
+            scale: self.scale,
+            revision: revision.to_owned(),
+            cores: clock::processors(),
+            threads: options.threads,
+            repeats,
+            arms,
+            paper_source: paper.source.clone(),
+            paper: paper.costs.get(self.spec.id()).cloned(),
+            notes: experiment.notes.clone(),
+        })
     }
 
     fn judgments(&self, store: &Store, id: StageId) -> Result<Vec<Row>, ExperimentError> {

@@ -3,4 +3,5 @@
 pub mod figure;
 mod fonts;
 mod grid;
+pub mod measured;
 pub mod table;

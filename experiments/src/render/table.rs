@@ -18,7 +18,7 @@ pub fn table(report: &Report) -> String {
                 panel_table(report, panel, &mut out);
             }
         }
-        Kind::Table => grid(report, &mut out),
+        Kind::Table | Kind::Measurement => grid(report, &mut out),
     }
     claims(report, &mut out);
     notes(report, &mut out);

@@ -66,6 +66,8 @@ pub enum Kind {
     Figure,
     /// A table only.
     Table,
+    /// A table of what judging costs on this machine: nothing is judged right or wrong, and nothing is kept.
+    Measurement,
 }
 
 /// `[scale.…]`.

@@ -154,6 +154,21 @@ impl Spec {
                 }
             }
         }
+        if file.experiment.kind == Kind::Measurement {
+            let judged = [
+                ("panel", file.panels.is_empty()),
+                ("claim", file.claims.is_empty()),
+                ("beside", file.beside.is_none()),
+            ];
+            if let Some((what, _)) = judged.into_iter().find(|(_, absent)| !absent) {
+                return Err(self.error(
+                    &[what],
+                    format!("a measurement judges nothing and has no use for [{what}]"),
+                    "this table",
+                    "remove it, or let `kind` be \"table\" and the chains end with a stage that judges",
+                ));
+            }
+        }
         let groups = file.groups();
         for (i, split) in file.splits.iter().enumerate() {
             if let Some(group) = &split.group

@@ -60,7 +60,7 @@ pub const MAKERS: &[(&str, Maker)] = &[
 pub const WORLD_SEED: u64 = 2510;
 
 /// Tokens a unit may have when it is sampled for a harvest or a judgment.
-const MAX_TOKENS: u32 = 64;
+pub const MAX_TOKENS: u32 = 64;
 
 /// A stage's parameters with what sets its tools apart from the paper's.
 fn with_tools(tools: Option<Value>, params: Value) -> Value {

@@ -41,12 +41,16 @@ pub struct ArmParams {
     pub judge: JudgeParams,
     /// Training of a scalar reward.
     pub scalar: ScalarParams,
+    /// How scalar rewards are read as judgments.
+    pub score: ScoreParams,
     /// Rejection-sampling fine-tuning.
     pub rft: RftParams,
     /// GRPO.
     pub grpo: GrpoParams,
     /// The judging of held-out pairs.
     pub eval: EvalParams,
+    /// The measuring of what judging costs.
+    pub measure: MeasureParams,
     /// The judging by a scripted player of perfect perception.
     pub players: PlayersParams,
 }
@@ -258,6 +262,21 @@ impl Default for ScalarParams {
     }
 }
 
+/// `[base.score]`: how scalar rewards are read as judgments.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScoreParams {
+    /// Whether `diff` takes a margin's sign, as VideoAlign's metric does, even where the margin is called a tie. Else a
+    /// tie on a decided pair is wrong, as for every other judge.
+    pub untied: bool,
+}
+
+impl Default for ScoreParams {
+    fn default() -> Self {
+        Self { untied: true }
+    }
+}
+
 /// `[base.rft]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -393,6 +412,25 @@ impl Default for EvalParams {
             window: MemoryWindow::default(),
             decode: Decode::Greedy,
             temperature: 1.0,
+        }
+    }
+}
+
+/// `[base.measure]`: what judging costs, on the first pairs of each split of `eval`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MeasureParams {
+    /// Pairs of each split.
+    pub pairs: u32,
+    /// How often all is measured again; the median is shown.
+    pub repeats: u32,
+}
+
+impl Default for MeasureParams {
+    fn default() -> Self {
+        Self {
+            pairs: 60,
+            repeats: 5,
         }
     }
 }

@@ -17,7 +17,7 @@ use vrt_core::view::View;
 
 use super::Link;
 use super::eval::{digits, unlabelled};
-use super::params::{ArmParams, EvalParams, InputParams};
+use super::params::{ArmParams, EvalParams, InputParams, ScoreParams};
 use super::steps::{failed, read_weights};
 use crate::kit::{Kit, with_kit};
 use crate::reward_head::{self, REWARDS, RewardHead};
@@ -35,6 +35,7 @@ const DRAW: usize = 64;
 pub struct Score<K> {
     world: WorldConfig,
     kit: K,
+    params: ScoreParams,
     eval: EvalParams,
     input: InputParams,
     model: Option<StageId>,
@@ -49,11 +50,16 @@ impl<K: Kit> Score<K> {
     /// The stage of a chain; the tools decide on the vocabulary alone.
     pub fn new(link: &Link, kit: K) -> Self {
         let ArmParams {
-            world, eval, input, ..
+            world,
+            score,
+            eval,
+            input,
+            ..
         } = link.params.clone();
         Self {
             world,
             kit,
+            params: score,
             eval,
             input,
             model: link.previous,
@@ -94,6 +100,7 @@ impl<K: Kit> Stage for Score<K> {
         } = &self.eval;
         let params = serde_json::json!({
             "world": self.world,
+            "score": self.params,
             "pairs": [
                 serde_json::json!(held_out),
                 serde_json::json!(pairs_per_split),
@@ -172,7 +179,7 @@ impl<K: Kit> Stage for Score<K> {
                 };
                 let untied: Preference = preference(margins.overall(), 0.0);
                 let row = Row {
-                    untied: Some(untied.digit()),
+                    untied: self.params.untied.then(|| untied.digit()),
                     ..Row::plain(
                         key.0,
                         asked.split.clone(),

@@ -18,6 +18,8 @@ pub struct Cache {
     head_dim: usize,
     layers: Vec<Layer>,
     evidence: Vec<u8>,
+    /// The most rows that were ever held.
+    most: usize,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -36,12 +38,18 @@ impl Cache {
             head_dim: config.head_dim,
             layers: vec![Layer::default(); config.layers],
             evidence: Vec::new(),
+            most: 0,
         }
     }
 
     /// Number of rows held.
     pub fn len(&self) -> usize {
         self.evidence.len()
+    }
+
+    /// The most rows that were held at any time, before what was forgotten was dropped.
+    pub fn most_rows(&self) -> usize {
+        self.most
     }
 
     /// Whether no row is held.
@@ -99,6 +107,7 @@ impl Cache {
     /// Announces rows; their keys and values must follow in every layer.
     pub(super) fn tag(&mut self, evidence: impl Iterator<Item = u8>) {
         self.evidence.extend(evidence);
+        self.most = self.most.max(self.evidence.len());
     }
 
     /// Appends the next row's key (already turned) and value `[kv_head][head_dim]` to one layer.

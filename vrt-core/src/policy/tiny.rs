@@ -230,6 +230,11 @@ struct Writing {
 }
 
 impl TinyState {
+    /// The most rows of keys and values that the episode held at any time.
+    pub fn most_rows(&self) -> usize {
+        self.cache.most_rows()
+    }
+
     /// Appends the newest row of the sequence to what is still to be fed.
     fn feed_last(&mut self, token: u32) {
         let position = self.sequence.rows.len() as u32 - 1;
