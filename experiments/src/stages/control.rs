@@ -1,14 +1,19 @@
 //! In: a policy's calls. Out: other evidence than it asked for: the control arms of panel 1, and the gate.
 
 use serde_json::Value;
+use vrt_core::episode::Rules;
 use vrt_core::op::{
     Limits, OpError, OpGrammar, OpResult, OpSet, OpSpec, Outcome, PaperOps, Workspace,
 };
 use vrt_core::pair::{FrameIndex, PreferencePair};
-use vrt_core::policy::{Director, Plan};
+use vrt_core::policy::{Director, Plan, TinyPolicy};
+use vrt_core::rollout::{Rollout, rollout};
 use vrt_core::tokenizer::Vocabulary;
 use vrt_core::view::View;
 
+use super::params::Frames;
+use super::steps::failed;
+use crate::stage::StageError;
 use crate::world::World;
 use crate::world::chooser::{oracle, random_like};
 
@@ -55,6 +60,27 @@ impl OpSet for RandomFrames {
     fn render(&self) -> String {
         self.0.render()
     }
+}
+
+/// Episodes of a policy whose evidence is chosen as `frames` says; `O` are the tools it is offered.
+///
+/// # Errors
+/// [`StageError::Failed`] for the first pair that cannot be opened.
+pub fn episodes<'a, O: OpSet>(
+    judge: TinyPolicy<'a>,
+    frames: Frames,
+    oracle: &'a OracleChooser<'_>,
+    pairs: &[PreferencePair],
+    samples: u32,
+    rules: &Rules,
+    threads: usize,
+) -> Result<Vec<Rollout>, StageError> {
+    let done = match frames {
+        Frames::Random => rollout::<RandomFrames, _>(&judge, pairs, samples, rules, threads),
+        Frames::Oracle => rollout::<O, _>(&judge.directed(oracle), pairs, samples, rules, threads),
+        Frames::Chosen | Frames::None => rollout::<O, _>(&judge, pairs, samples, rules, threads),
+    };
+    done.map(|(rollouts, _)| rollouts).map_err(failed)
 }
 
 /// Chooses for a policy with full knowledge of the pair: what is left to win by choosing.

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use dfdx::prelude::Cpu;
 use serde_json::Value;
-use vrt_core::episode::{Episode, Rules, StopReason};
+use vrt_core::episode::{Episode, StopReason};
 use vrt_core::model::Tiny;
 use vrt_core::pair::{Preference, PreferencePair, Verdict};
 use vrt_core::policy::{FrameBank, Sampling, TinyPolicy};
-use vrt_core::rollout::rollout;
 
 use super::Link;
-use super::control::{OracleChooser, RandomFrames};
-use super::params::{ArmParams, Decode, EvalParams, Frames, InputParams};
+use super::control::{OracleChooser, episodes};
+use super::params::{ArmParams, Decode, EvalParams, InputParams};
 use super::steps::{failed, read_weights};
 use crate::kit::{Kit, with_kit};
 use crate::run::JUDGMENTS;
@@ -122,17 +121,7 @@ impl<K: Kit> Stage for Eval<K> {
             step: 0,
             max_tokens: super::MAX_TOKENS,
         };
-        let InputParams { per_video, calls } = self.input;
-        let rules = Rules {
-            initial_per_video: self.params.per_video.unwrap_or(per_video),
-            max_calls: if self.params.frames == Frames::None {
-                0
-            } else {
-                calls
-            },
-            window: self.params.window,
-            ..Rules::default()
-        };
+        let rules = self.params.rules(&self.input);
         let oracle = OracleChooser::new(&world, &vocabulary);
         let pairs: usize = population.iter().map(|asked| asked.keys.len()).sum();
         cx.progress().start(pairs as u64, 0);
@@ -143,19 +132,12 @@ impl<K: Kit> Stage for Eval<K> {
         for (asked, draw) in draws {
             cx.check()?;
             let bank = FrameBank::default();
-            let mut judge =
-                TinyPolicy::new(&model, &vocabulary, &bank, sampling).map_err(failed)?;
-            if self.params.frames == Frames::Oracle {
-                judge = judge.directed(&oracle);
-            }
+            let judge = TinyPolicy::new(&model, &vocabulary, &bank, sampling).map_err(failed)?;
             let pairs: Vec<PreferencePair> =
                 draw.iter().map(|&key| asked.pair(&world, key)).collect();
-            let (rollouts, _) = if self.params.frames == Frames::Random {
-                rollout::<RandomFrames, _>(&judge, &pairs, 1, &rules, cx.threads())
-            } else {
-                rollout::<K::Ops, _>(&judge, &pairs, 1, &rules, cx.threads())
-            }
-            .map_err(failed)?;
+            let frames = self.params.frames;
+            let threads = cx.threads();
+            let rollouts = episodes::<K::Ops>(judge, frames, &oracle, &pairs, 1, &rules, threads)?;
             for rollout in rollouts {
                 let pair = &pairs[rollout.pair];
                 for sample in &rollout.samples {

@@ -399,6 +399,22 @@ fn is_whole(conditions: &[Condition]) -> bool {
     conditions == [Condition::Whole]
 }
 
+impl EvalParams {
+    /// What an episode of the judging may do.
+    pub fn rules(&self, input: &InputParams) -> Rules {
+        let calls = match self.frames {
+            Frames::None => 0,
+            Frames::Chosen | Frames::Random | Frames::Oracle => input.calls,
+        };
+        Rules {
+            initial_per_video: self.per_video.unwrap_or(input.per_video),
+            max_calls: calls,
+            window: self.window,
+            ..Rules::default()
+        }
+    }
+}
+
 impl Default for EvalParams {
     fn default() -> Self {
         Self {

@@ -14,14 +14,15 @@ use vrt_core::objective::{Objective, VrThinker};
 use vrt_core::pair::PreferencePair;
 use vrt_core::policy::{FrameBank, Sampling, TinyPolicy};
 use vrt_core::reward::{Group, Judged};
-use vrt_core::rollout::{Rollout, Sample, rollout};
+use vrt_core::rollout::{Rollout, Sample};
 use vrt_core::trace::TRACE_VERSION;
 use vrt_train::advantage::of_groups;
 use vrt_view::{Advantage, Context, Pictures, RewardRecord, TraceRecord, jsonl};
 
 use super::Link;
-use super::control::{OracleChooser, RandomFrames};
-use super::params::{ArmParams, EvalParams, Frames, GrpoParams};
+use super::control::{OracleChooser, episodes};
+use super::eval::unlabelled;
+use super::params::{ArmParams, EvalParams, GrpoParams, InputParams};
 use super::steps::{failed, read_weights};
 use crate::kit::{Kit, with_kit};
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
@@ -55,6 +56,7 @@ pub struct Traces<K> {
     kit: K,
     params: TracesParams,
     eval: EvalParams,
+    input: InputParams,
     grpo: GrpoParams,
     seed: u64,
     policy: Option<StageId>,
@@ -69,13 +71,18 @@ impl<K: Kit> Traces<K> {
     /// The stage behind a policy with these tools.
     pub fn new(link: &Link, kit: K, params: TracesParams) -> Self {
         let ArmParams {
-            world, eval, grpo, ..
+            world,
+            eval,
+            input,
+            grpo,
+            ..
         } = link.params.clone();
         Self {
             world,
             kit,
             params,
             eval,
+            input,
             grpo,
             seed: link.seed,
             policy: link.previous,
@@ -95,19 +102,6 @@ impl<K: Kit> Traces<K> {
             .unzip()
     }
 
-    fn rules(&self) -> Rules {
-        let calls = Rules::default().max_calls;
-        Rules {
-            max_calls: if self.eval.frames == Frames::None {
-                0
-            } else {
-                calls
-            },
-            window: self.eval.window,
-            ..Rules::default()
-        }
-    }
-
     fn source(&self, length: Length, how: &str) -> String {
         format!("{} / {} / {how}", self.params.source, length.name())
     }
@@ -123,12 +117,7 @@ impl<K: Kit> Stage for Traces<K> {
     }
 
     fn params(&self) -> Value {
-        let EvalParams {
-            splits,
-            frames,
-            window,
-            ..
-        } = &self.eval;
+        let EvalParams { splits, frames, .. } = &self.eval;
         let GrpoParams {
             group,
             temperature,
@@ -141,7 +130,7 @@ impl<K: Kit> Stage for Traces<K> {
                 "format": TRACE_VERSION,
                 "world": self.world,
                 "traces": self.params,
-                "eval": { "splits": splits, "frames": frames, "window": window },
+                "eval": { "splits": splits, "frames": frames, "rules": self.eval.rules(&self.input) },
                 "grpo": { "group": group, "temperature": temperature, "objective": objective },
                 "seed": self.seed,
             }),
@@ -180,33 +169,25 @@ impl<K: Kit> Stage for Traces<K> {
         let (pairs, splits) = self.draw(&world);
         let oracle = OracleChooser::new(&world, &vocabulary);
         let bank = FrameBank::default();
-        let (rules, threads) = (self.rules(), cx.threads());
-        let episodes = |pairs: &[PreferencePair], samples, temperature| {
+        let (rules, threads) = (self.eval.rules(&self.input), cx.threads());
+        let drawn = |pairs: &[PreferencePair], samples, temperature| {
             let sampling = Sampling {
                 temperature,
                 seed: self.seed,
                 step: 0,
                 max_tokens: super::MAX_TOKENS,
             };
-            let mut judge =
-                TinyPolicy::new(&model, &vocabulary, &bank, sampling).map_err(failed)?;
-            if self.eval.frames == Frames::Oracle {
-                judge = judge.directed(&oracle);
-            }
-            let done = if self.eval.frames == Frames::Random {
-                rollout::<RandomFrames, _>(&judge, pairs, samples, &rules, threads)
-            } else {
-                rollout::<K::Ops, _>(&judge, pairs, samples, &rules, threads)
-            };
-            done.map(|(rollouts, _)| rollouts).map_err(failed)
+            let judge = TinyPolicy::new(&model, &vocabulary, &bank, sampling).map_err(failed)?;
+            let frames = self.eval.frames;
+            episodes::<K::Ops>(judge, frames, &oracle, pairs, samples, &rules, threads)
         };
         cx.progress().start(2, 0);
-        let greedy = episodes(&pairs[..self.params.pairs as usize], 1, 0.0)?;
+        let greedy = drawn(&pairs[..self.params.pairs as usize], 1, 0.0)?;
         cx.progress().advance(1);
         cx.check()?;
         let grouped = &pairs[..self.params.groups as usize];
         let temperature = self.grpo.temperature as f32;
-        let sampled = episodes(grouped, self.grpo.group, temperature)?;
+        let sampled = drawn(grouped, self.grpo.group, temperature)?;
         let mut records = Vec::new();
         for rollout in &greedy {
             let pair = &pairs[rollout.pair];
@@ -261,7 +242,7 @@ fn rewards(
     rollout: &Rollout,
     pair: &PreferencePair,
 ) -> Result<Vec<RewardRecord>, StageError> {
-    let truth = pair.truth.ok_or_else(|| failed(Unlabelled(pair.key.0)))?;
+    let truth = pair.truth.ok_or_else(|| unlabelled(pair))?;
     let judged: Vec<Judged> = (rollout.samples.iter())
         .map(|sample| sample.episode.judged(truth))
         .collect();
@@ -281,8 +262,3 @@ fn rewards(
         })
         .collect())
 }
-
-/// A held-out pair has no ground truth.
-#[derive(Debug, thiserror::Error)]
-#[error("pair {0} has no ground truth")]
-struct Unlabelled(u64);
