@@ -97,7 +97,7 @@ const ACTIONS = {
 FILTERS.forEach((_, at) => (ACTIONS[at + 1] = () => toggle(at)));
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || help.open) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const at = event.target;
   const typing = at instanceof HTMLInputElement || at instanceof HTMLSelectElement;
   if (typing && event.key !== "Escape") return;

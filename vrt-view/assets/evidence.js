@@ -35,8 +35,25 @@ function hue(number) {
 function picture(one, key, words) {
   const source = one.pictures?.[key];
   return source
-    ? el("img", { src: source, alt: words, loading: "lazy", decoding: "async" })
+    ? el("button.zoom", { onclick: () => enlarge(source, words), "aria-label": `enlarge ${words}` }, el("img", { src: source, alt: words, decoding: "async" }))
     : el("span.blank", { role: "img", "aria-label": `${words} (not kept)` }, key);
+}
+
+// Small pictures are kept as PNG and have pixels to be seen, photographs are JPEG and have none.
+function photo(source) {
+  return source?.startsWith("data:image/jpeg") ?? false;
+}
+
+// Shows one picture as large as the window allows, until it is closed.
+function enlarge(source, words) {
+  const large = el(
+    "dialog.large",
+    { "aria-label": words, onclose: () => large.remove() },
+    el(photo(source) ? "img.photo" : "img", { src: source, alt: words }),
+    el("form", { method: "dialog" }, el("span", {}, `${words} `), el("button", {}, "Close")),
+  );
+  document.body.append(large);
+  large.showModal();
 }
 
 function frameWords(one, view) {
@@ -61,7 +78,7 @@ function pictureRow(one, views, kind, colour) {
       const words = frameWords(one, view);
       const { video } = locate(one, view.frame);
       return el(
-        `li.v${video + 1}`,
+        `li.v${video + 1}${photo(one.pictures?.[view.key]) ? ".photo" : ""}`,
         { title: view.kind === "frame" ? words : `${view.key}\n${words}` },
         picture(one, view.key, words),
         el("span.tag", {}, String(view.frame), view.kind === "frame" ? null : el("em", {}, ` ${view.kind}`)),

@@ -56,7 +56,7 @@ function siblings(one, go) {
           el(
             "tr",
             { class: other === one ? "now" : null, "aria-current": other === one ? "true" : null },
-            el("th", { scope: "row" }, el("button.plain", { onclick: () => go(other) }, `#${other.record.sample}`), sources.length > 1 ? el("span.dim", {}, ` ${other.record.source}`) : null),
+            el("th", { scope: "row" }, el("button.plain", { onclick: () => go(other) }, `#${other.record.sample}`), sources.length > 1 ? el("span.dim", { title: other.record.source }, ` ${ownSource(other.record.source)}`) : null),
             el("td", {}, other.record.answer ? el("span.dots", {}, KEYS.map((key) => dot(other, key))) : el("span.wrong", {}, other.record.stop?.name ?? "running")),
             el("td.number", {}, String(other.calls)),
             el("td.number", {}, String(other.tokens)),

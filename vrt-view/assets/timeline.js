@@ -35,7 +35,7 @@ function strip(one, video, side) {
   const cells = Array.from({ length: slots }, (_, slot) => {
     const centre = (slot + 0.5) * (video.frames / slots) - 0.5;
     const near = known.reduce((best, offset) => (best === null || Math.abs(offset - centre) < Math.abs(best - centre) ? offset : best), null);
-    const shown = near !== null && Math.abs(near - centre) <= reach + 0.5;
+    const shown = near !== null && Math.abs(near - centre) <= reach;
     return el("span.cell", {}, shown ? el("img", { src: one.pictures[String(near + before + 1)], alt: "", decoding: "async" }) : null);
   });
   return el("div.strip", { "--slots": String(slots), "aria-hidden": "true" }, cells);

@@ -249,6 +249,22 @@ fn keys_help_and_colours() {
 }
 
 #[test]
+fn a_picture_can_be_enlarged() {
+    visit(&page(), async |page| {
+        let open = "return document.querySelector('dialog.large')?.open ?? false";
+        assert_eq!(page.run(open).await, json!(false));
+        page.click_text(".pictures .zoom", "").await;
+        assert_eq!(page.run(open).await, json!(true));
+        let words = "frame 4: video 1, frame 4 of 24";
+        assert!(page.text("dialog.large").await.starts_with(words));
+        page.keys("j").await; // belongs to the dialog
+        page.keys("\u{E00C}").await; // Esc
+        assert_eq!(page.run(open).await, json!(false));
+        assert_eq!(page.run("return location.hash").await, json!("#1.1"));
+    });
+}
+
+#[test]
 fn a_page_without_traces_says_so() {
     visit(&vrt_view::page(&[], HOSTILE), async |page| {
         assert_eq!(page.text("h1").await, HOSTILE);
