@@ -1,1 +1,31 @@
 //! In: a video file or a folder of images. Out: frames by presentation index.
+//!
+//! [`open`] looks at the contents and gives a [`VideoSource`], a [`vrt_core::pair::Video`]. Frames are numbered in the order
+//! in which a player shows them: by composition time, through the edit list. Colours follow the stream's matrix and range.
+//!
+//! | container | coding | by |
+//! |---|---|---|
+//! | MP4, MOV, fragmented or not | H.264 (8 and 10 bits, 4:2:0 and 4:2:2) | `rust_h264` |
+//! | | H.265 (8 to 12 bits, 4:2:0 and 4:4:4) | `rust_h265` |
+//! | | AV1 | `re_rav1d` |
+
+mod cache;
+mod codec;
+mod colour;
+mod fault;
+mod guard;
+mod info;
+mod kind;
+mod limits;
+mod medium;
+mod mp4;
+mod orientation;
+mod picture;
+mod source;
+mod store;
+
+pub use fault::{Fault, OpenError};
+pub use info::Info;
+pub use limits::Limits;
+pub use picture::Rgb8;
+pub use source::{VideoSource, from_bytes, open};

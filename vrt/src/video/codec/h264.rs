@@ -1,0 +1,157 @@
+//! In: an `avcC` record and samples. Out: H.264 pictures in decoding order, by `rust_h264`.
+
+use rust_h264::decoder;
+use rust_h264::error::DecodeError;
+use rust_h264::nal::{
+    NalUnit, NalUnitType, SpsInfo, parse_avcc, parse_avcc_config, parse_sps_info,
+};
+
+use super::super::colour::Colour;
+use super::super::fault::Fault;
+use super::super::guard::guarded;
+use super::super::limits::Limits;
+use super::super::picture::{Held, Picture};
+use super::nal;
+
+pub(super) const NAME: &str = "H.264";
+
+/// Macroblock rows that cropping can take from a frame: two of them in interlaced video.
+const CROPPED: [u32; 2] = [15, 31];
+
+/// The record of a track.
+pub(crate) struct Config {
+    record: Vec<u8>,
+    length_size: usize,
+    sps: Option<SpsInfo>,
+    limits: Limits,
+}
+
+fn refused(error: DecodeError) -> Fault {
+    match error {
+        DecodeError::Unsupported(what) => Fault::Unsupported(format!("H.264 with {what}")),
+        other => Fault::decode(NAME, other),
+    }
+}
+
+impl Config {
+    pub(super) fn new(record: &[u8], limits: &Limits) -> Result<Self, Fault> {
+        guarded(NAME, || {
+            let parsed =
+                parse_avcc_config(record).map_err(|why| Fault::malformed("box `avcC`", why))?;
+            let sps = parsed
+                .sps_nals
+                .first()
+                .map(|unit| checked(unit, limits))
+                .transpose()?;
+            Ok(Self {
+                record: record.to_vec(),
+                length_size: parsed.length_size,
+                sps,
+                limits: *limits,
+            })
+        })
+    }
+
+    pub(super) fn size(&self) -> Option<(u32, u32)> {
+        self.sps.map(|sps| (sps.width, sps.height))
+    }
+
+    pub(super) fn start(&self) -> Result<Box<dyn super::Decoder>, Fault> {
+        guarded(NAME, || {
+            let mut decoder = Decoder {
+                inner: decoder::Decoder::new(),
+                length_size: self.length_size,
+                sps: self.sps,
+                limits: self.limits,
+            };
+            let parsed = parse_avcc_config(&self.record)
+                .map_err(|why| Fault::malformed("box `avcC`", why))?;
+            for unit in parsed.sps_nals.iter().chain(&parsed.pps_nals) {
+                decoder.feed(unit)?;
+            }
+            Ok(Box::new(decoder) as Box<dyn super::Decoder>)
+        })
+    }
+
+    /// `nal_ref_idc` is 0 for all slices of a picture or for none.
+    pub(super) fn is_disposable(&self, sample: &[u8]) -> bool {
+        let slices = nal::units(sample, self.length_size).unwrap_or_default();
+        let mut slices = slices
+            .iter()
+            .filter(|unit| matches!(unit[0] & 0x1f, 1 | 5))
+            .peekable();
+        slices.peek().is_some() && slices.all(|unit| unit[0] & 0x60 == 0)
+    }
+}
+
+/// The parameters of a sequence, within the limits.
+fn checked(unit: &NalUnit<'_>, limits: &Limits) -> Result<SpsInfo, Fault> {
+    let sps = parse_sps_info(unit).map_err(refused)?;
+    let [across, down] = CROPPED;
+    limits.check_size(
+        sps.coded_width.saturating_sub(across),
+        sps.coded_height.saturating_sub(down),
+    )?;
+    if sps.width > sps.coded_width
+        || sps.height > sps.coded_height
+        || sps.width == 0
+        || sps.height == 0
+    {
+        return Err(Fault::decode(
+            NAME,
+            format_args!(
+                "a frame of {} × {} pixels after cropping",
+                sps.width, sps.height
+            ),
+        ));
+    }
+    Ok(sps)
+}
+
+struct Decoder {
+    inner: decoder::Decoder,
+    length_size: usize,
+    sps: Option<SpsInfo>,
+    limits: Limits,
+}
+
+impl Decoder {
+    fn feed(&mut self, unit: &NalUnit<'_>) -> Result<Option<decoder::Frame>, Fault> {
+        // The decoder takes memory by what a sequence announces.
+        if unit.nal_unit_type == NalUnitType::Sps {
+            self.sps = Some(checked(unit, &self.limits)?);
+        }
+        self.inner.decode_nal(unit).map_err(refused)
+    }
+}
+
+impl super::Decoder for Decoder {
+    fn decode(&mut self, sample: &[u8]) -> Result<Option<Picture>, Fault> {
+        nal::units(sample, self.length_size)?;
+        guarded(NAME, || {
+            for unit in &parse_avcc(sample, self.length_size) {
+                self.feed(unit)?;
+            }
+            // Ends the picture: no later sample belongs to it.
+            let Some(frame) = self.inner.flush() else {
+                return Ok(None);
+            };
+            let sps = self
+                .sps
+                .ok_or_else(|| Fault::decode(NAME, "a picture without a sequence"))?;
+            if frame.height < sps.height && !sps.progressive {
+                return Err(Fault::Unsupported(
+                    "H.264 fields in samples of their own".to_owned(),
+                ));
+            }
+            let colour = Colour {
+                matrix: sps.matrix,
+                full_range: sps.full_range,
+            };
+            Ok(Some(Picture {
+                held: Held::H264(frame),
+                colour,
+            }))
+        })
+    }
+}

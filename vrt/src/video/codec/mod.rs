@@ -1,0 +1,98 @@
+//! In: coded samples of a track. Out: their pictures, one a sample, by the decoder of their coding.
+
+mod av1;
+mod h264;
+mod h265;
+mod nal;
+
+use super::fault::Fault;
+use super::limits::Limits;
+use super::picture::Picture;
+
+/// How a track is coded, with all a decoder needs to start.
+pub(super) enum Coding {
+    H264(h264::Config),
+    H265(h265::Config),
+    Av1(av1::Config),
+}
+
+/// A decoder at some place of a track.
+pub(super) trait Decoder: Send {
+    /// Decodes a sample: its picture, or none where the decoder drops it.
+    fn decode(&mut self, sample: &[u8]) -> Result<Option<Picture>, Fault>;
+}
+
+impl Coding {
+    /// From the type of a sample entry and its configuration record.
+    ///
+    /// # Errors
+    /// [`Fault::Unsupported`] for a coding that is not decoded here, [`Fault::Malformed`] for a broken record.
+    pub(super) fn new(
+        kind: [u8; 4],
+        config: Option<&[u8]>,
+        limits: &Limits,
+    ) -> Result<Self, Fault> {
+        let config = || {
+            let name = kind.escape_ascii();
+            config.ok_or_else(|| {
+                Fault::malformed(
+                    format_args!("sample entry `{name}`"),
+                    "it has no decoder configuration",
+                )
+            })
+        };
+        match &kind {
+            b"avc1" | b"avc3" => Ok(Self::H264(h264::Config::new(config()?, limits)?)),
+            b"hvc1" | b"hev1" => Ok(Self::H265(h265::Config::new(config()?, limits)?)),
+            b"av01" => Ok(Self::Av1(av1::Config::new(config()?, limits)?)),
+            b"encv" => Err(Fault::Unsupported("encryption".to_owned())),
+            other => Err(Fault::Unsupported(format!(
+                "the coding `{}`",
+                other.escape_ascii()
+            ))),
+        }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::H264(_) => h264::NAME,
+            Self::H265(_) => h265::NAME,
+            Self::Av1(_) => av1::NAME,
+        }
+    }
+
+    /// The size of a frame as the configuration has it, cropped and not turned.
+    pub(super) fn size(&self) -> Option<(u32, u32)> {
+        match self {
+            Self::H264(config) => config.size(),
+            Self::H265(config) => config.size(),
+            Self::Av1(config) => config.size(),
+        }
+    }
+
+    pub(super) fn start(&self) -> Result<Box<dyn Decoder>, Fault> {
+        match self {
+            Self::H264(config) => config.start(),
+            Self::H265(config) => config.start(),
+            Self::Av1(config) => config.start(),
+        }
+    }
+
+    /// Whether no other sample refers to this one, so that a decoder may pass it over.
+    pub(super) fn is_disposable(&self, sample: &[u8]) -> bool {
+        match self {
+            Self::H264(config) => config.is_disposable(sample),
+            Self::H265(config) => config.is_disposable(sample),
+            // The header would have to be parsed up to its reference flags.
+            Self::Av1(_) => false,
+        }
+    }
+
+    /// Whether the sample is a leading picture that refers to frames before the random access point it follows.
+    pub(super) fn skips_after_random_access(&self, sample: &[u8]) -> bool {
+        match self {
+            Self::H265(config) => config.skips_after_random_access(sample),
+            Self::H264(_) | Self::Av1(_) => false,
+        }
+    }
+}

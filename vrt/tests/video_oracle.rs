@@ -1,0 +1,422 @@
+//! In: files that ffmpeg makes here. Out: our frames against ffmpeg's: same number, same order, same pixels.
+
+mod oracle;
+
+use oracle::{BT709, BT2020, Format, YUV420P, YUV420P10, YUV422P, YUV444P, agrees, ffmpeg, make};
+use tempfile::TempDir;
+
+const SMALL: &str = "testsrc2=size=192x112:rate=25:duration=2";
+
+fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// Makes a file of the small test picture and compares it.
+fn check(name: &str, arguments: &[&str], format: Format) -> vrt::video::VideoSource {
+    let folder = folder();
+    agrees(
+        &make(folder.path(), name, SMALL, arguments),
+        format,
+        [192, 112],
+    )
+}
+
+#[test]
+fn h264_with_b_frames_and_several_groups() {
+    let video = check(
+        "b.mp4",
+        &[
+            "-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "12", "-bf", "3",
+        ],
+        YUV420P,
+    );
+    assert_eq!(
+        video.info().to_string(),
+        "MP4 (H.264), 192 × 112, 50 frames, 2.00 s, 25.00 frames/s"
+    );
+}
+
+#[test]
+fn h264_baseline_in_quicktime() {
+    let video = check(
+        "base.mov",
+        &[
+            "-c:v",
+            "libx264",
+            "-pix_fmt",
+            "yuv420p",
+            "-profile:v",
+            "baseline",
+        ],
+        YUV420P,
+    );
+    assert_eq!(video.info().container, "MOV");
+}
+
+#[test]
+fn h264_of_one_group_of_open_groups_and_interlaced() {
+    check(
+        "one.mp4",
+        &[
+            "-c:v",
+            "libx264",
+            "-pix_fmt",
+            "yuv420p",
+            "-g",
+            "250",
+            "-x264-params",
+            "b-pyramid=normal:bframes=8",
+        ],
+        YUV420P,
+    );
+    check(
+        "open.mp4",
+        &[
+            "-c:v",
+            "libx264",
+            "-pix_fmt",
+            "yuv420p",
+            "-x264-params",
+            "open-gop=1:keyint=10:min-keyint=10:bframes=3:scenecut=0",
+        ],
+        YUV420P,
+    );
+    check(
+        "mbaff.mp4",
+        &[
+            "-c:v",
+            "libx264",
+            "-pix_fmt",
+            "yuv420p",
+            "-flags",
+            "+ildct+ilme",
+            "-x264-params",
+            "tff=1",
+        ],
+        YUV420P,
+    );
+}
+
+#[test]
+fn h264_of_ten_bits_and_of_422() {
+    check(
+        "ten.mp4",
+        &["-c:v", "libx264", "-pix_fmt", "yuv420p10le"],
+        YUV420P10,
+    );
+    check(
+        "422.mp4",
+        &["-c:v", "libx264", "-pix_fmt", "yuv422p"],
+        YUV422P,
+    );
+}
+
+#[test]
+fn h265_closed_open_ten_bits_and_444() {
+    let x265 = |extra: &str| format!("log-level=none:keyint=12:min-keyint=12:bframes=4{extra}");
+    check(
+        "closed.mp4",
+        &[
+            "-c:v",
+            "libx265",
+            "-pix_fmt",
+            "yuv420p",
+            "-x265-params",
+            &x265(":open-gop=0"),
+        ],
+        YUV420P,
+    );
+    check(
+        "open.mp4",
+        &[
+            "-c:v",
+            "libx265",
+            "-pix_fmt",
+            "yuv420p",
+            "-x265-params",
+            &x265(":open-gop=1"),
+        ],
+        YUV420P,
+    );
+    check(
+        "layers.mp4",
+        &[
+            "-c:v",
+            "libx265",
+            "-pix_fmt",
+            "yuv420p",
+            "-x265-params",
+            &x265(":temporal-layers=1"),
+        ],
+        YUV420P,
+    );
+    check(
+        "ten.mp4",
+        &[
+            "-c:v",
+            "libx265",
+            "-pix_fmt",
+            "yuv420p10le",
+            "-x265-params",
+            &x265(""),
+        ],
+        YUV420P10,
+    );
+    check(
+        "444.mp4",
+        &[
+            "-c:v",
+            "libx265",
+            "-pix_fmt",
+            "yuv444p",
+            "-x265-params",
+            &x265(""),
+        ],
+        YUV444P,
+    );
+}
+
+#[test]
+fn av1_of_eight_and_ten_bits() {
+    let svt = ["-c:v", "libsvtav1", "-preset", "12", "-g", "20"];
+    let video = check(
+        "a.mp4",
+        &[&svt[..], &["-pix_fmt", "yuv420p"]].concat(),
+        YUV420P,
+    );
+    assert_eq!(video.info().codec, "AV1");
+    check(
+        "ten.mp4",
+        &[&svt[..], &["-pix_fmt", "yuv420p10le"]].concat(),
+        YUV420P10,
+    );
+}
+
+#[test]
+fn odd_sizes() {
+    let folder = folder();
+    let source = "testsrc2=size=203x117:rate=25:duration=0.6";
+    let aom = [
+        "-c:v",
+        "libaom-av1",
+        "-cpu-used",
+        "8",
+        "-pix_fmt",
+        "yuv420p",
+    ];
+    agrees(
+        &make(folder.path(), "odd.mp4", source, &aom),
+        YUV420P,
+        [203, 117],
+    );
+    let source = "testsrc2=size=202x118:rate=25:duration=0.6";
+    agrees(
+        &make(
+            folder.path(),
+            "h264.mp4",
+            source,
+            &["-c:v", "libx264", "-pix_fmt", "yuv420p"],
+        ),
+        YUV420P,
+        [202, 118],
+    );
+    let x265 = [
+        "-c:v",
+        "libx265",
+        "-pix_fmt",
+        "yuv420p",
+        "-x265-params",
+        "log-level=none",
+    ];
+    agrees(
+        &make(folder.path(), "h265.mp4", source, &x265),
+        YUV420P,
+        [202, 118],
+    );
+}
+
+#[test]
+fn fragmented() {
+    let x264 = [
+        "-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "12", "-bf", "2",
+    ];
+    check(
+        "empty_moov.mp4",
+        &[&x264[..], &["-movflags", "frag_keyframe+empty_moov"]].concat(),
+        YUV420P,
+    );
+    check(
+        "dash.mp4",
+        &[
+            &x264[..],
+            &["-movflags", "dash+delay_moov", "-frag_duration", "300000"],
+        ]
+        .concat(),
+        YUV420P,
+    );
+    check(
+        "base.mp4",
+        &[
+            &x264[..],
+            &["-movflags", "frag_keyframe+empty_moov+default_base_moof"],
+        ]
+        .concat(),
+        YUV420P,
+    );
+}
+
+#[test]
+fn fragmented_beside_another_track() {
+    let folder = folder();
+    let sound = ["-f", "lavfi", "-i", "sine=duration=2", "-c:a", "aac"];
+    let x264 = ["-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "12"];
+    for flags in ["frag_keyframe+empty_moov", "faststart"] {
+        let path = make(
+            folder.path(),
+            "sound.mp4",
+            SMALL,
+            &[&sound[..], &x264, &["-movflags", flags]].concat(),
+        );
+        agrees(&path, YUV420P, [192, 112]);
+    }
+}
+
+#[test]
+fn cut_clips_show_what_their_edit_list_says() {
+    let folder = folder();
+    for codec in ["libx264", "libx265"] {
+        let arguments = ["-c:v", codec, "-pix_fmt", "yuv420p", "-g", "25", "-bf", "3"];
+        let whole = make(folder.path(), "whole.mp4", SMALL, &arguments);
+        let cut = folder.path().join("cut.mp4");
+        let [from, to] = [&whole, &cut].map(|path| path.to_str().expect("a temporary path"));
+        // Copied from the key frame before: the edit list hides what precedes the cut.
+        ffmpeg(&["-ss", "0.48", "-i", from, "-t", "1.1", "-c", "copy", to]);
+        let video = agrees(&cut, YUV420P, [192, 112]);
+        assert!(video.info().frames < 50, "{video:?}");
+    }
+}
+
+#[test]
+fn a_clip_cut_from_an_open_group_is_shown_without_its_broken_pictures() {
+    let folder = folder();
+    let x265 = "log-level=none:keyint=10:min-keyint=10:bframes=4:open-gop=1:scenecut=0";
+    let whole = make(
+        folder.path(),
+        "open.mp4",
+        SMALL,
+        &[
+            "-c:v",
+            "libx265",
+            "-pix_fmt",
+            "yuv420p",
+            "-x265-params",
+            x265,
+        ],
+    );
+    let cut = folder.path().join("cut.mp4");
+    let [from, to] = [&whole, &cut].map(|path| path.to_str().expect("a temporary path"));
+    ffmpeg(&["-ss", "0.81", "-i", from, "-c", "copy", to]);
+    agrees(&cut, YUV420P, [192, 112]);
+}
+
+#[test]
+fn variable_rate() {
+    let vfr = [
+        "-vf",
+        "select='not(mod(n,3))+gt(n,30)'",
+        "-vsync",
+        "vfr",
+        "-c:v",
+        "libx264",
+        "-pix_fmt",
+        "yuv420p",
+        "-bf",
+        "2",
+    ];
+    let video = check("vfr.mp4", &vfr, YUV420P);
+    assert_eq!(video.info().frames, 30);
+}
+
+#[test]
+fn turned_pictures_stand_upright() {
+    let folder = folder();
+    let whole = make(
+        folder.path(),
+        "whole.mp4",
+        SMALL,
+        &["-c:v", "libx264", "-pix_fmt", "yuv420p"],
+    );
+    let turned = folder.path().join("turned.mp4");
+    let [from, to] = [&whole, &turned].map(|path| path.to_str().expect("a temporary path"));
+    for (degrees, size) in [("90", [112, 192]), ("180", [192, 112]), ("270", [112, 192])] {
+        ffmpeg(&[
+            "-i",
+            from,
+            "-c",
+            "copy",
+            "-metadata:s:v",
+            &format!("rotate={degrees}"),
+            to,
+        ]);
+        agrees(&turned, YUV420P, size);
+    }
+}
+
+#[test]
+fn the_matrix_and_range_of_the_stream_and_of_the_container() {
+    for codec in ["libx264", "libx265"] {
+        for (name, matrix) in [("bt709", BT709), ("bt2020nc", BT2020)] {
+            let format = Format { matrix, ..YUV420P };
+            let arguments = [
+                "-c:v",
+                codec,
+                "-pix_fmt",
+                "yuv420p",
+                "-colorspace",
+                name,
+                "-color_range",
+                "tv",
+            ];
+            check("matrix.mp4", &arguments, format);
+        }
+        let full = Format {
+            name: "yuvj420p",
+            matrix: BT709,
+            full_range: true,
+            ..YUV420P
+        };
+        let arguments = [
+            "-c:v",
+            codec,
+            "-pix_fmt",
+            "yuvj420p",
+            "-colorspace",
+            "bt709",
+            "-color_range",
+            "pc",
+        ];
+        check("full.mp4", &arguments, full);
+    }
+}
+
+#[test]
+fn many_threads_see_the_same_frames() {
+    use vrt_core::pair::FrameOffset;
+    let folder = folder();
+    let path = make(
+        folder.path(),
+        "b.mp4",
+        SMALL,
+        &[
+            "-c:v", "libx264", "-pix_fmt", "yuv420p", "-g", "12", "-bf", "3",
+        ],
+    );
+    let video = agrees(&path, YUV420P, [192, 112]);
+    let offsets: Vec<FrameOffset> = (0..50).rev().map(FrameOffset).collect();
+    let one_by_one: Vec<_> = offsets
+        .iter()
+        .map(|offset| video.rgb8(*offset).expect("a frame"))
+        .collect();
+    let together = video.rgb8_each(&offsets).expect("the frames");
+    assert!(one_by_one == together);
+}
