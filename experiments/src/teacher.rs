@@ -91,7 +91,7 @@ impl Policy for Teacher<'_> {
                 Ok(Reply {
                     text,
                     tokens: tokens.len() as u32 - 1,
-                    cut: false,
+                    ..Reply::default()
                 })
             })
             .map(Some)

@@ -222,7 +222,7 @@ fn typed(text: String, pair: &PreferencePair, rules: &Rules) -> bool {
     let reply = Reply {
         text,
         tokens: 1,
-        cut: false,
+        ..Reply::default()
     };
     episode.advance::<Ops>(Ok(reply), pair, rules);
     let Some(round) = episode.rounds.last() else {

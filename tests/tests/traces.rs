@@ -273,6 +273,7 @@ fn every_malformed_kind_ends_with_its_reason() {
         text: START.to_owned(),
         tokens: 64,
         cut: true,
+        ..Reply::default()
     };
     episode.advance::<PaperOps>(Ok(reply), &pair, &rules);
     assert!(episode.observation(&rules).is_none());

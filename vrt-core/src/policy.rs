@@ -28,7 +28,7 @@ pub struct PolicyError {
 }
 
 /// What a policy wrote for one unit, before anybody read it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Reply {
     /// The text, as it stands.
     pub text: String,
@@ -36,6 +36,21 @@ pub struct Reply {
     pub tokens: u32,
     /// Whether a length limit cut the reply off.
     pub cut: bool,
+    /// The tokens with their log-probabilities, where a policy that keeps no [`Sequence`] has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sampled: Vec<SampledToken>,
+}
+
+/// One token of a reply as it was sampled.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SampledToken {
+    /// Its id in the model's vocabulary, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<u32>,
+    /// Its text; a token may hold a part of a character, which reads as U+FFFD.
+    pub text: String,
+    /// Its log-probability, in nats; `None` where it is too small for a number.
+    pub logp: Option<f32>,
 }
 
 /// What an episode begins with.

@@ -32,6 +32,10 @@ pub enum Purpose {
     RandomFrames = 10,
     /// Frames that are shown twice.
     Duplicates = 11,
+    /// The seed that a server is given with a request.
+    Request = 12,
+    /// How long a request waits before it is sent again.
+    Backoff = 13,
 }
 
 /// The stream for one purpose, keyed by up to three numbers.

@@ -95,7 +95,7 @@ fn trace(number: usize) -> TraceRecord {
         let reply = Reply {
             text,
             tokens: 10,
-            cut: false,
+            ..Reply::default()
         };
         episode.advance::<AllOps>(Ok(reply), &pair, &rules);
     }

@@ -53,8 +53,7 @@ impl Policy for Replay {
             .map(|turn| match turn.state.left.next() {
                 Some(text) => Ok(Reply {
                     text,
-                    tokens: 0,
-                    cut: false,
+                    ..Reply::default()
                 }),
                 None => Err(PolicyError {
                     pair: turn.state.pair,

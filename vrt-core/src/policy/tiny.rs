@@ -520,6 +520,7 @@ impl TinyPolicy<'_> {
             text: self.vocabulary.render(&unit.tokens, state.pair.pool()),
             tokens: unit.chosen,
             cut,
+            ..Reply::default()
         }))
     }
 }

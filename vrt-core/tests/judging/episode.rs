@@ -95,6 +95,7 @@ fn a_cut_reply_ends_it_unless_it_is_a_whole_unit() {
             text,
             tokens: 64,
             cut: true,
+            ..Reply::default()
         })
     };
     let mut episode = Episode::open(&pair, 0, &rules);

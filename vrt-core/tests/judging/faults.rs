@@ -162,7 +162,7 @@ fn the_policy_is_told_the_fault_in_its_words() {
     let reply = Reply {
         text: call("select_frames", "0"),
         tokens: 9,
-        cut: false,
+        ..Reply::default()
     };
     episode.advance::<AllOps>(Ok(reply), &pair, &rules);
     let Some(Observation::Fault(fault)) = episode.observation(&rules) else {

@@ -147,7 +147,7 @@ impl Policy for Lazy {
         let reply = Some(Ok(Reply {
             text,
             tokens: 1,
-            cut: false,
+            ..Reply::default()
         }));
         vec![reply; turns.len() - usize::from(self.replies)]
     }

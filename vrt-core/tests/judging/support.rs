@@ -145,6 +145,7 @@ impl Acting {
             text,
             tokens: TOKENS,
             cut,
+            ..Reply::default()
         })
     }
 }

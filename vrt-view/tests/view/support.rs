@@ -77,7 +77,7 @@ pub fn played(pair: &PreferencePair, rules: &Rules, units: &[String]) -> Episode
         let reply = Reply {
             text: text.clone(),
             tokens: 9,
-            cut: false,
+            ..Reply::default()
         };
         episode.advance::<AllOps>(Ok(reply), pair, rules);
     }
