@@ -7,7 +7,6 @@ use std::sync::{Mutex, PoisonError};
 
 use dfdx::prelude::Cpu;
 use serde::Serialize;
-use vrt_core::episode::Rules;
 use vrt_core::model::Tiny;
 use vrt_core::op::PaperOps;
 use vrt_core::pair::PreferencePair;
@@ -169,11 +168,7 @@ pub fn costs(
         .iter()
         .flat_map(|asked| asked.keys.iter().map(|&key| asked.pair(&world, key)));
     let pairs: Vec<PreferencePair> = asked.collect();
-    let rules = Rules {
-        initial_per_video: eval.per_video.unwrap_or(params.input.per_video),
-        window: eval.window,
-        ..params.input.rules()
-    };
+    let rules = eval.rules(&params.input);
     let sampling = Sampling {
         temperature: 0.0,
         seed: 0,

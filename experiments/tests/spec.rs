@@ -104,3 +104,52 @@ fn seeds_that_repeat() {
 fn a_line_that_is_no_toml() {
     insta::assert_snapshot!(wrong("seeds = [1]", "seeds = [1"));
 }
+
+const TABLE: &str = include_str!("../specs/table1.toml");
+const MEASUREMENT: &str = include_str!("../specs/table5.toml");
+
+/// The same for a table's spec.
+fn wrong_table(from: &str, to: &str) -> String {
+    assert!(TABLE.contains(from), "the spec no longer says {from:?}");
+    let text = TABLE.replacen(from, to, 1);
+    draw(
+        Spec::parse("table1.toml", &text).unwrap_err().as_ref(),
+        false,
+    )
+}
+
+#[test]
+fn shares_that_are_none() {
+    insta::assert_snapshot!(wrong_table("[0.33, 0.33, 0.34]", "[0.33, 0.33, 0.33]"));
+}
+
+#[test]
+fn a_theta_without_room_for_ties() {
+    insta::assert_snapshot!(wrong_table("theta = 5.0", "theta = 1.0"));
+}
+
+#[test]
+fn a_condition_that_does_not_exist() {
+    let conditions = "held_out = \"report\"\nconditions = [\"longest\"]";
+    insta::assert_snapshot!(wrong_table("held_out = \"report\"", conditions));
+}
+
+#[test]
+fn a_group_named_like_a_split() {
+    let group = "paper = \"GenAI-Bench\"\ngroup = \"tied\"";
+    insta::assert_snapshot!(wrong_table("paper = \"GenAI-Bench\"", group));
+}
+
+#[test]
+fn a_stage_to_skip_that_the_arms_own_chain_does_not_have() {
+    let skip = "chain = [\"tower\", \"base\", \"scalar\", \"score\"]";
+    insta::assert_snapshot!(wrong_table(skip, &format!("{skip}\nskip = [\"rft\"]")));
+}
+
+#[test]
+fn a_claim_of_a_measurement() {
+    let claim = "\n[[claim]]\nid = \"x\"\ntext = \"x\"\nstatement = \"full > shown_8\"\nmetric = \"diff\"\n";
+    let text = format!("{MEASUREMENT}{claim}");
+    let error = Spec::parse("table5.toml", &text).unwrap_err();
+    insta::assert_snapshot!(draw(error.as_ref(), false));
+}

@@ -161,3 +161,35 @@ fn a_claim_is_decided_by_its_whole_interval() {
     assert_eq!(Verdict::of(interval(7.0, 12.0), 8.0), Verdict::Undecided);
     assert_eq!(Verdict::of(interval(1.0, 7.0), 8.0), Verdict::DoesNotHold);
 }
+
+#[test]
+fn a_margin_is_asked_for_its_sign_and_groups_of_splits_count_together() {
+    let leaning = |pair, split, truth, answer, untied| Row {
+        untied: Some(untied),
+        ..row(pair, split, [0, 0, 0, truth], Some([0, 0, 0, answer]))
+    };
+    // Called ties: right once of four in tau's eyes; by its sign right twice of three decided.
+    let runs: Runs = vec![vec![
+        leaning(0, "a", 1, 0, 1),
+        leaning(1, "a", 2, 0, 1),
+        leaning(2, "b", 2, 2, 2),
+        leaning(3, "c", 0, 1, 1),
+    ]];
+    let resamples = Resamples::draw("one", &runs).unwrap();
+    let value = |part, metric| {
+        let measured = resamples.measure("one", &runs, part, metric);
+        measured.unwrap().interval().value
+    };
+    assert_eq!(value(Part::All, Metric::Tau), 25.0);
+    assert!((value(Part::All, Metric::Diff) - 200.0 / 3.0).abs() < 1e-9);
+    let members = ["a".to_owned(), "c".to_owned()];
+    let group = Part::Among("both", &members);
+    assert_eq!(resamples.pairs(group), 3);
+    assert_eq!(value(group, Metric::Diff), 50.0);
+    assert_eq!(value(group, Metric::Tau), 0.0);
+    let nobody = ["d".to_owned()];
+    let error = resamples
+        .measure("one", &runs, Part::Among("none", &nobody), Metric::Tau)
+        .unwrap_err();
+    assert!(error.to_string().contains("`none`"), "{error}");
+}

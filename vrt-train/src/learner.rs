@@ -204,19 +204,11 @@ impl Learner {
         rate: f32,
         loss: &(dyn Fn(ShardTokens<'_>) -> (T, Vec<f32>) + Sync),
     ) -> Result<Step<T>, LearnError> {
-        let group = group.max(1);
-        let rows = |sequence: &&Sequence| sequence.rows.len() as u64;
         let costs: Vec<u64> = sequences
-            .chunks(group)
-            .map(|members| members.iter().map(rows).sum())
+            .iter()
+            .map(|sequence| sequence.rows.len() as u64)
             .collect();
-        let dealt: Vec<Vec<usize>> = shard::balance(&costs, SHARDS)
-            .into_iter()
-            .map(|groups| {
-                let members = |at: usize| at * group..((at + 1) * group).min(sequences.len());
-                groups.into_iter().flat_map(members).collect()
-            })
-            .collect();
+        let dealt = deal(&costs, group);
         let model = &self.model;
         let results = shard::in_order(SHARDS, self.threads, |shard| {
             let members = dealt[shard].as_slice();
@@ -271,6 +263,19 @@ impl Learner {
     }
 }
 
+/// Deals sequences of these costs to the shards, every `group` successive ones to the same.
+fn deal(costs: &[u64], group: usize) -> Vec<Vec<usize>> {
+    let group = group.max(1);
+    let sums: Vec<u64> = costs.chunks(group).map(|each| each.iter().sum()).collect();
+    shard::balance(&sums, SHARDS)
+        .into_iter()
+        .map(|groups| {
+            let members = |at: usize| at * group..((at + 1) * group).min(costs.len());
+            groups.into_iter().flat_map(members).collect()
+        })
+        .collect()
+}
+
 fn run_shard<T>(
     model: &Tiny,
     sequences: &[&Sequence],
@@ -315,4 +320,35 @@ fn run_shard<T>(
     let part = model.loss_gradients::<Fused>(&Cpu::default(), &packed, given, temperature, head)?;
     let value = value.expect("the model asks for the loss once");
     Ok((part.grads, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn everybody_is_dealt_once_and_neighbours_stay_neighbours(
+            costs in prop::collection::vec(1u64..50, 0..40),
+            group in 0usize..4,
+        ) {
+            let dealt = deal(&costs, group);
+            let mut all: Vec<usize> = dealt.concat();
+            all.sort_unstable();
+            prop_assert_eq!(all, (0..costs.len()).collect::<Vec<_>>());
+            let size = group.max(1);
+            for shard in &dealt {
+                for members in shard.chunks(size) {
+                    prop_assert_eq!(members[0] % size, 0);
+                    let run: Vec<usize> = (members[0]..costs.len().min(members[0] + size)).collect();
+                    prop_assert_eq!(members, &run[..]);
+                }
+            }
+            if size == 1 {
+                prop_assert_eq!(dealt, shard::balance(&costs, SHARDS));
+            }
+        }
+    }
 }

@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_path_to_error::Segment;
 use vrt_train::atomic::FileError;
 
 pub(crate) use error::Text;
@@ -336,7 +337,10 @@ impl Spec {
             let mut path: Vec<String> = error
                 .path()
                 .iter()
-                .map(|segment| segment.to_string())
+                .map(|segment| match segment {
+                    Segment::Seq { index } => index.to_string(),
+                    other => other.to_string(),
+                })
                 .collect();
             if message.starts_with("unknown field")
                 && let Some(word) = message.split('`').nth(1)
