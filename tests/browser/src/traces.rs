@@ -53,6 +53,34 @@ pub fn of_kind(kind: usize) -> usize {
     (0..COUNT).filter(|number| number % KINDS == kind).count()
 }
 
+/// Traces that say as little as a record may: nothing written, nothing known, nothing kept; numbers that are none.
+pub fn odd() -> Vec<TraceRecord> {
+    let mut bare = trace(0);
+    bare.rounds.clear();
+    bare.initial.clear();
+    bare.pictures.clear();
+    bare.caption.clear();
+    bare.source.clear();
+    (bare.stop, bare.truth, bare.answer, bare.reward) = (None, None, None, None);
+    let mut blind = trace(2);
+    blind.pictures.clear();
+    blind.truth = None;
+    let mut empty = bare.clone();
+    for video in &mut empty.videos {
+        (video.frames, video.fps) = (0, Some(0.0));
+    }
+    let mut numberless = trace(1);
+    numberless.videos[0].fps = Some(f64::NAN);
+    numberless.rounds[0].seconds = Some(f64::INFINITY);
+    let mut reward = reward(0);
+    (reward.total, reward.advantage) = (Some(f64::NAN), Some(f64::NAN));
+    let mut nothing = reward.terms[0].clone();
+    (nothing.raw, nothing.weight, nothing.weighted, nothing.share) = (None, f64::NAN, None, None);
+    reward.terms.push(nothing);
+    numberless.reward = Some(reward);
+    vec![bare, blind, empty, numberless]
+}
+
 fn trace(number: usize) -> TraceRecord {
     let kind = number % KINDS;
     let rules = Rules {

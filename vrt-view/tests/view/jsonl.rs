@@ -62,6 +62,22 @@ fn lengths_beyond_every_pool_are_no_overflow() {
 
 proptest! {
     #[test]
+    fn any_text_reads_back_from_a_line_and_from_the_page(caption in any::<String>(), text in any::<String>(), fps in any::<f64>()) {
+        let mut record = looked_twice();
+        record.caption = caption;
+        record.rounds[0].text = text;
+        // A number that JSON does not have is left out.
+        record.videos[0].fps = Some(fps).filter(|fps| fps.is_finite());
+        let records = [record];
+        prop_assert!(read(&jsonl::write(&records)).unwrap() == records);
+        let page = vrt_view::page(&records, "t");
+        let (_, after) = page.split_once("id=\"data\">").unwrap();
+        let data: Value = serde_json::from_str(after.split_once("</script>").unwrap().0).unwrap();
+        prop_assert_eq!(data["records"][0]["caption"].as_str(), Some(records[0].caption.as_str()));
+        prop_assert_eq!(data["records"][0]["rounds"][0]["text"].as_str(), Some(records[0].rounds[0].text.as_str()));
+    }
+
+    #[test]
     fn a_damaged_file_is_an_error_or_a_file(at in 0usize..4000, byte in 0u8..128) {
         let mut text = jsonl::write(&[looked_twice()]).into_bytes();
         let at = at % text.len();

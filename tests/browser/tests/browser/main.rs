@@ -2,7 +2,7 @@
 
 mod chromium;
 
-use browser::traces::{COUNT, HOSTILE, HOSTILE_ANSWER, HOSTILE_END, of_kind, traces};
+use browser::traces::{COUNT, HOSTILE, HOSTILE_ANSWER, HOSTILE_END, odd, of_kind, traces};
 use chromium::{Page, visit};
 use serde_json::{Value, json};
 
@@ -261,6 +261,31 @@ fn a_picture_can_be_enlarged() {
         page.keys("\u{E00C}").await; // Esc
         assert_eq!(page.run(open).await, json!(false));
         assert_eq!(page.run("return location.hash").await, json!("#1.1"));
+    });
+}
+
+#[test]
+fn what_says_little_is_shown_as_well() {
+    visit(&vrt_view::page(&odd(), "odd"), async |page| {
+        assert_eq!(page.title().await, "(no caption)");
+        assert!(page.text("#trace").await.contains("No unit was written."));
+        page.keys("jll").await;
+        assert_eq!(page.pictures("Forgotten").await, ["10", "11"]);
+        assert!(page.text(".end").await.contains("truth unknown"));
+        page.keys("j").await;
+        assert!(page.text("figcaption").await.contains("0 frames"));
+        page.keys("j").await;
+        let rows =
+            "return [...document.querySelectorAll('.terms tbody tr')].map(row => row.textContent)";
+        assert_eq!(
+            page.run(rows).await,
+            json!(["accuracy1.5001.0001.500", "accuracy–––"])
+        );
+        // No number that is none ends up on the page.
+        let text = page.text("body > main").await;
+        for word in ["NaN", "Infinity", "undefined", "null", "[object"] {
+            assert!(!text.contains(word), "{word} is in {text}");
+        }
     });
 }
 
