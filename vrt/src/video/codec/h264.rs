@@ -82,6 +82,22 @@ impl Config {
             .peekable();
         slices.peek().is_some() && slices.all(|unit| unit[0] & 0x60 == 0)
     }
+
+    /// Whether the first slice is of an IDR picture, if these bytes reach that far.
+    pub(super) fn is_instantaneous(&self, head: &[u8]) -> Option<bool> {
+        let mut rest = head;
+        loop {
+            let (length, after) = rest.split_at_checked(self.length_size)?;
+            let length = length
+                .iter()
+                .fold(0usize, |length, byte| length << 8 | usize::from(*byte));
+            match after.first()? & 0x1f {
+                5 => return Some(true),
+                1..=4 => return Some(false),
+                _ => rest = after.get(length..)?,
+            }
+        }
+    }
 }
 
 /// The parameters of a sequence, within the limits.
@@ -104,6 +120,16 @@ fn checked(unit: &NalUnit<'_>, limits: &Limits) -> Result<SpsInfo, Fault> {
                 sps.width, sps.height
             ),
         ));
+    }
+    // Said when the video is opened, before a frame is asked for.
+    let (luma, chroma) = (sps.bit_depth_luma, sps.bit_depth_chroma);
+    if sps.chroma_format > 2 {
+        return Err(Fault::Unsupported("H.264 with 4:4:4 chroma".to_owned()));
+    }
+    if !matches!(luma, 8 | 10) || (sps.chroma_format != 0 && luma != chroma) {
+        return Err(Fault::Unsupported(format!(
+            "H.264 with luma of {luma} bits and chroma of {chroma}"
+        )));
     }
     Ok(sps)
 }

@@ -155,12 +155,20 @@ impl Sequence {
             bit_depth_chroma_minus8: chroma,
             ..
         } = sps;
-        if luma != chroma && sps.chroma_format_idc != 0 {
+        if luma != chroma || luma > 4 {
             return Err(Fault::Unsupported(format!(
                 "H.265 with luma of {} bits and chroma of {}",
                 luma + 8,
                 chroma + 8
             )));
+        }
+        if matches!(sps.chroma_format_idc, 0 | 2) {
+            let layout = if sps.chroma_format_idc == 0 {
+                "no"
+            } else {
+                "4:2:2"
+            };
+            return Err(Fault::Unsupported(format!("H.265 with {layout} chroma")));
         }
         let narrow = |pixels: u64| u32::try_from(pixels).unwrap_or(u32::MAX);
         let coded = [

@@ -88,6 +88,15 @@ impl Coding {
         }
     }
 
+    /// Whether decoding can begin at a sample that its container calls a sync sample, judged by its first bytes; none if more
+    /// bytes are needed. An H.264 recovery point is refused: pictures after it may mark and count those before it.
+    pub(super) fn begins(&self, head: &[u8]) -> Option<bool> {
+        match self {
+            Self::H264(config) => config.is_instantaneous(head),
+            Self::H265(_) | Self::Av1(_) => Some(true),
+        }
+    }
+
     /// Whether the sample is a leading picture that refers to frames before the random access point it follows.
     pub(super) fn skips_after_random_access(&self, sample: &[u8]) -> bool {
         match self {

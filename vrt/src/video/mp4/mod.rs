@@ -96,7 +96,7 @@ impl Mp4 {
             [movie_scale, track.timescale],
             limits,
         )?;
-        let entries = shown::entries(&samples);
+        let entries = shown::entries(&samples, &beginnings(&store, &coding, &samples)?);
         let lost = undecodable(&store, &coding, &samples)?;
         frames.retain(|sample| !lost.contains(sample));
         if frames.is_empty() {
@@ -130,6 +130,24 @@ impl Mp4 {
             info,
         })
     }
+}
+
+/// `beginnings[sample]`: whether decoding can begin at a sample.
+fn beginnings(store: &Store, coding: &Coding, samples: &[Sample]) -> Result<Vec<bool>, Fault> {
+    /// Parameter sets and messages before the first slice seldom take more.
+    const HEAD: u64 = 4096;
+    let begins = |(number, sample): (usize, &Sample)| {
+        let bytes = u64::from(sample.bytes);
+        let read = |count| store.read(sample.at, count, || format!("sample {number}"));
+        match sample.sync {
+            false => Ok(false),
+            true => match coding.begins(&read(bytes.min(HEAD))?) {
+                Some(begins) => Ok(begins),
+                None => Ok(coding.begins(&read(bytes)?).unwrap_or(false)),
+            },
+        }
+    };
+    samples.iter().enumerate().map(begins).collect()
 }
 
 /// Leading pictures of the first random access point: what they refer to was cut off, so ffmpeg and others show the video
@@ -212,10 +230,11 @@ impl Index {
                 quicktime,
             }),
             (None, Some(cut)) => Err(cut),
-            (None, None) => Err(Fault::malformed(
-                "the file",
-                "it has no box `moov`, which lists its frames",
-            )),
+            (None, None) => {
+                let why =
+                    "no box `moov`, which lists the frames: it was cut short, or never finished";
+                Err(Fault::malformed(format_args!("bytes 0..{end}"), why))
+            }
         }
     }
 }

@@ -81,13 +81,13 @@ pub(super) fn shown(
     })
 }
 
-/// `entry[sample]`: the sync sample from which a sample can be decoded. A leading picture, shown before the sync sample
-/// that precedes it in the file, may refer to the group before (an open GOP).
-pub(super) fn entries(samples: &[Sample]) -> Vec<u32> {
+/// `entry[sample]`: the sample, one of the `beginnings`, from which a sample can be decoded. A leading picture, shown before the
+/// beginning that precedes it in the file, may refer to the group before (an open GOP).
+pub(super) fn entries(samples: &[Sample], beginnings: &[bool]) -> Vec<u32> {
     let (mut sync, mut previous) = (0, 0);
     let mut entries = Vec::with_capacity(samples.len());
-    for (at, sample) in samples.iter().enumerate() {
-        if sample.sync {
+    for (at, (sample, begins)) in samples.iter().zip(beginnings).enumerate() {
+        if *begins {
             (previous, sync) = (sync, at as u32);
         }
         let leads = sample.composed < samples[sync as usize].composed;
@@ -186,7 +186,9 @@ mod tests {
 
     #[test]
     fn a_leading_picture_is_decoded_from_the_group_before() {
-        assert_eq!(entries(&open_gop()), [0, 0, 0, 0, 4, 0, 0]);
+        let samples = open_gop();
+        let beginnings: Vec<bool> = samples.iter().map(|sample| sample.sync).collect();
+        assert_eq!(entries(&samples, &beginnings), [0, 0, 0, 0, 4, 0, 0]);
     }
 
     #[test]
