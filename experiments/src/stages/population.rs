@@ -81,3 +81,82 @@ impl EvalParams {
         each * self.benchmarks.len() as f64 * shares
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::world::benchmark::{Benchmark, Shares};
+    use crate::world::config::WorldConfig;
+
+    fn benchmark() -> Benchmark {
+        let shares = |shares: [f64; 3]| Shares::try_from(shares).unwrap();
+        Benchmark {
+            lengths: shares([0.5, 0.4, 0.1]),
+            labels: shares([0.5, 0.25, 0.25]),
+        }
+    }
+
+    #[test]
+    fn without_benchmarks_the_pure_splits_are_asked() {
+        let world = World::new(1, WorldConfig::default()).unwrap();
+        let params = EvalParams {
+            pairs_per_split: 3,
+            splits: vec![Length::Long, Length::Short],
+            ..EvalParams::default()
+        };
+        let asked = params.population(&world).unwrap();
+        let expected = [Length::Long, Length::Short].map(|length| Asked {
+            split: length.name().to_owned(),
+            keys: Split::Report(length).keys(3).collect(),
+            redundant: false,
+        });
+        assert_eq!(asked, expected);
+        assert_eq!(params.judgments(), 6.0);
+    }
+
+    #[test]
+    fn each_condition_of_each_benchmark_is_a_split_and_only_the_redundant_one_shows_frames_twice() {
+        let world = World::new(1, WorldConfig::default()).unwrap();
+        let params = EvalParams {
+            pairs_per_split: 40,
+            benchmarks: BTreeMap::from(["b", "a"].map(|name| (name.to_owned(), benchmark()))),
+            conditions: vec![
+                Condition::Whole,
+                Condition::LongestVideos,
+                Condition::Redundant,
+            ],
+            held_out: HeldOut::Design,
+            ..EvalParams::default()
+        };
+        let asked = params.population(&world).unwrap();
+        let names: Vec<&str> = asked.iter().map(|asked| asked.split.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "a",
+                "a.longest_videos",
+                "a.redundant",
+                "b",
+                "b.longest_videos",
+                "b.redundant"
+            ]
+        );
+        let sizes: Vec<usize> = asked.iter().map(|asked| asked.keys.len()).collect();
+        assert_eq!(sizes, [40, 4, 36, 40, 4, 36]);
+        assert!(asked[0].keys.iter().all(|key| !asked[3].keys.contains(key)));
+        for asked in &asked {
+            let times = if asked.split.ends_with(".redundant") {
+                2
+            } else {
+                1
+            };
+            for &key in &asked.keys {
+                let shown = asked.pair(&world, key).pool().total();
+                assert_eq!(shown, times * world.pair(key).pool().total());
+                assert!(shown <= 2 * Length::Long.frames());
+            }
+        }
+    }
+}
