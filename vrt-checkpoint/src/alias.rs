@@ -18,7 +18,10 @@ pub trait WithModel {
     type Out;
 
     /// Does the work with [`Qwen25Vl<V, X>`]; `alias` is the type's name in [`vrt_core::model::dims`].
-    fn run<V: VisionModel<Width = X::Width>, X: TextModel>(self, alias: &'static str) -> Self::Out;
+    fn run<V, X>(self, alias: &'static str) -> Self::Out
+    where
+        V: VisionModel<Width = X::Width> + Send + Sync + 'static,
+        X: TextModel;
 }
 
 fn fits<V: VisionModel, X: TextModel>(
@@ -28,11 +31,12 @@ fn fits<V: VisionModel, X: TextModel>(
     config.fits::<V, X>()
 }
 
-fn run<V: VisionModel<Width = X::Width>, X: TextModel, W: WithModel>(
-    _: PhantomData<Qwen25Vl<V, X>>,
-    work: W,
-    alias: &'static str,
-) -> W::Out {
+fn run<V, X, W>(_: PhantomData<Qwen25Vl<V, X>>, work: W, alias: &'static str) -> W::Out
+where
+    V: VisionModel<Width = X::Width> + Send + Sync + 'static,
+    X: TextModel,
+    W: WithModel,
+{
     work.run::<V, X>(alias)
 }
 

@@ -1,5 +1,6 @@
 //! In: real videos, real models, real benchmark files. Out: judgments. The adapters around `vrt_core`, and its command line.
 
+pub mod checkpoint;
 pub mod clock;
 pub mod commands;
 pub mod data;

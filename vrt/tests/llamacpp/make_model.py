@@ -87,7 +87,7 @@ def write_tokenizer(folder, pieces, special, merge):
             "end_of_word_suffix": "",
             "fuse_unk": False,
             "byte_fallback": False,
-            "vocab": {piece: number for number, piece in enumerate(pieces) if number not in special},
+            "vocab": {piece: number for number, piece in enumerate(pieces)},
             "merges": [list(merge)],
         },
     }

@@ -1,4 +1,4 @@
-"""In: a folder of make_model.py. Out: a llama.cpp server, its URL on standard output, until standard input ends."""
+"""In: a folder of make_model.py, and a port or 0. Out: a llama.cpp server, its URL on standard output, until standard input ends."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ params.model.path = str(folder / "text.gguf")
 params.mmproj.path = str(folder / "vision.gguf")
 params.model_alias = {"tiny-vl"}
 params.hostnames = ["127.0.0.1"]
-params.port = 0
+params.port = int(sys.argv[2])
 params.n_ctx = 65536
 params.n_parallel = 2
 params.use_jinja = True

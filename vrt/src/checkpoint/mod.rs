@@ -1,0 +1,10 @@
+//! In: a Qwen2.5-VL checkpoint's folder. Out: a policy whose units this process writes.
+//!
+//! It is asked with the words, and the pictures, that a server is asked with: [`crate::prompt`].
+
+mod gallery;
+mod policy;
+mod reader;
+
+pub use policy::{CheckpointOptions, CheckpointPolicy, CheckpointState};
+pub use reader::{OpenError, Reader};

@@ -1,0 +1,5 @@
+//! A real llama.cpp server with a tiny random Qwen2.5-VL: `tests/llamacpp/setup` makes both.
+
+mod agreement;
+mod episodes;
+mod server;
