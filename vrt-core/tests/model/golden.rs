@@ -2,15 +2,14 @@
 
 use dfdx::prelude::*;
 use safetensors::{Dtype, SafeTensors};
-use vrt_core::model::decoder::{Decoder, TextConfig};
+use vrt_core::model::decoder::TextConfig;
+use vrt_core::model::dims::Golden;
 use vrt_core::model::gradients::Frames;
+use vrt_core::model::kernels::rmsnorm;
 use vrt_core::model::ops::{Composed, Fused, Ops};
-use vrt_core::model::qwen::{Config, Qwen25Vl};
-use vrt_core::model::vision::{VisionConfig, VisionTower};
+use vrt_core::model::qwen::Config;
+use vrt_core::model::vision::{PatchPlan, VisionConfig};
 use vrt_core::sequence::Packed;
-
-type Golden =
-    Qwen25Vl<VisionTower<1176, 32, 4, 2, 96, 48, 128, 64>, Decoder<512, 64, 3, 4, 2, 64, 32, 128>>;
 
 const CONFIG: Config = Config {
     text: TextConfig {
@@ -110,6 +109,102 @@ fn visual_tokens_fused() {
 #[test]
 fn visual_tokens_composed() {
     visual_tokens::<Composed>();
+}
+
+/// Largest difference allowed, relative to the layer's largest number.
+const TOLERANCE: f32 = 1e-4;
+
+fn assert_layer(name: &str, found: &[f32]) {
+    let expected = floats(OUTPUTS, name);
+    assert_eq!(found.len(), expected.len(), "{name}");
+    let scale = expected.iter().fold(0.0f32, |most, x| most.max(x.abs()));
+    for (at, (a, b)) in found.iter().zip(&expected).enumerate() {
+        let off = (a - b).abs();
+        assert!(off <= TOLERANCE * scale, "{name}, {at}: {a} instead of {b}");
+    }
+}
+
+/// Numbers of merge groups, `width` a group, from the order in which the tower reads to the order given.
+fn in_given_order(plan: &PatchPlan, read: &[f32], width: usize) -> Vec<f32> {
+    let mut given = vec![0.0; read.len()];
+    for (group, numbers) in plan.window_index().iter().zip(read.chunks_exact(width)) {
+        given[group * width..][..width].copy_from_slice(numbers);
+    }
+    given
+}
+
+fn vision_layers<O: Ops<Cpu>>() {
+    let (dev, model) = (Cpu::default(), model());
+    let config = CONFIG.vision;
+    let plan = PatchPlan::new(&config, &VIDEOS);
+    let patches = dev.tensor_from_vec(video_pixels(), (plan.patches(), Const::<1176>));
+    let mut seen = Vec::new();
+    let tokens = model
+        .visual
+        .forward_seen::<O, _>(&config, &plan, patches, &mut |x| seen.push(x.as_vec()));
+    // The reference embeds patches before it puts them into the order of its windows.
+    let given = in_given_order(&plan, &seen[0], config.merge * config.merge * 32);
+    assert_layer("vit.patch_embed", &given);
+    assert_eq!(seen.len(), 5);
+    for (block, found) in seen[1..].iter().enumerate() {
+        assert_layer(&format!("vit.block{block}"), found);
+    }
+    // The merger's tokens before they return to the order in which they were given.
+    let (tokens, width) = (tokens.as_vec(), model.width());
+    let order = plan.window_index();
+    let windowed = order
+        .iter()
+        .flat_map(|&group| tokens[group * width..][..width].iter().copied());
+    assert_layer("vit.merger_windowed", &windowed.collect::<Vec<_>>());
+}
+
+#[test]
+fn vision_layers_fused() {
+    vision_layers::<Fused>();
+}
+
+#[test]
+fn vision_layers_composed() {
+    vision_layers::<Composed>();
+}
+
+fn decoder_layers<O: Ops<Cpu>>() {
+    let (dev, model) = (Cpu::default(), model());
+    let (mut batch, rows) = prompt(1);
+    // Every row is a target, so that the last layer shows all of them; which token it is scored for does not matter.
+    batch.target_rows = (0..batch.tokens.len() as u32).collect();
+    batch.target_tokens = batch.tokens.clone();
+    let visual = model.given_rows(&dev, &rows, NoneTape).unwrap();
+    let mut seen = Vec::new();
+    model
+        .text
+        .forward_seen::<O, _>(&CONFIG.text, &batch, visual, 1.0, &mut |x| {
+            seen.push(x.as_vec());
+        });
+    assert_eq!(seen.len(), 4);
+    // The reference lists its last hidden state after the last normalisation.
+    let mut normed = vec![0.0; seen[3].len()];
+    rmsnorm(
+        &mut normed,
+        &seen[3],
+        &model.text.norm.norm.as_vec(),
+        1e-6,
+        None,
+    );
+    seen[3] = normed;
+    for (layer, found) in seen.iter().enumerate() {
+        assert_layer(&format!("p.hidden{layer}"), found);
+    }
+}
+
+#[test]
+fn decoder_layers_fused() {
+    decoder_layers::<Fused>();
+}
+
+#[test]
+fn decoder_layers_composed() {
+    decoder_layers::<Composed>();
 }
 
 /// The prompt as a batch of one sequence; its targets are the tokens from `first` on.

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use cpu_time::ProcessTime;
 use criterion::Bencher;
 use vrt_core::model::kernels::matmul_nt;
-use vrt_core::shard;
 
 /// Seconds of one iteration.
 #[derive(Clone, Copy, Debug)]
@@ -62,30 +61,28 @@ impl Samples {
     }
 }
 
-/// Highest rate of a matrix product `[m, n, k]` in GFLOP per CPU second, one product a thread.
+/// Highest rate of a matrix product `[m, n, k]` on one thread, in GFLOP per CPU second.
 ///
-/// The best of many short rounds: what the machine can do, whoever else uses it.
-pub fn product_rate([m, n, k]: [usize; 3], threads: usize) -> f64 {
+/// The best of many short rounds: what a core can do, whoever else uses it.
+pub fn product_rate([m, n, k]: [usize; 3]) -> f64 {
     const ROUNDS: usize = 20;
     let repeats = (60_000_000 / (m * n * k)).max(1);
+    let (x, w) = (vec![0.5f32; m * k], vec![0.25f32; n * k]);
+    let mut y = vec![0.0f32; m * n];
     let best = (0..ROUNDS).map(|_| {
         let cpu = ProcessTime::now();
-        shard::in_order(threads, threads, |_| {
-            let (x, w) = (vec![0.5f32; m * k], vec![0.25f32; n * k]);
-            let mut y = vec![0.0f32; m * n];
-            for _ in 0..repeats {
-                matmul_nt(&mut y, &x, &w, [m, n, k], 0.0);
-            }
-            std::hint::black_box(y[0])
-        });
-        (2 * m * n * k * repeats * threads) as f64 / cpu.elapsed().as_secs_f64() / 1e9
+        for _ in 0..repeats {
+            matmul_nt(&mut y, &x, &w, [m, n, k], 0.0);
+        }
+        std::hint::black_box(y[0]);
+        (2 * m * n * k * repeats) as f64 / cpu.elapsed().as_secs_f64() / 1e9
     });
     best.fold(0.0, f64::max)
 }
 
-/// The peak: a product of 512³.
-pub fn peak(threads: usize) -> f64 {
-    product_rate([512; 3], threads)
+/// The peak of a core: a product of 512³.
+pub fn peak() -> f64 {
+    product_rate([512; 3])
 }
 
 /// Prints one line: seconds, items a second of each kind, and the share of the peak.
@@ -93,7 +90,7 @@ pub fn report(name: &str, threads: usize, samples: &Samples, items: &[(&str, f64
     let Some(Seconds { wall, cpu }) = samples.median() else {
         return;
     };
-    let peak = peak(threads);
+    let peak = peak();
     let rate = flop / cpu / 1e9;
     let items: String = items
         .iter()
