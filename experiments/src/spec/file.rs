@@ -91,7 +91,7 @@ pub enum Scale {
     /// Minutes on two cores: the default.
     #[default]
     Laptop,
-    /// Several seeds, hours.
+    /// The laptop recipe at several seeds: an hour or more.
     Full,
 }
 
