@@ -1,6 +1,7 @@
 //! Episodes, refusals and a kill, with a real server.
 
 use std::thread;
+use std::time::Duration;
 
 use vrt::server::{ServerOptions, ServerPolicy};
 use vrt_core::episode::{Rules, StopReason};
@@ -71,7 +72,7 @@ fn nothing_is_lost_when_a_server_is_killed_and_restarted() {
         })
     };
     while pool.stats()[1].answered < 1 {
-        thread::yield_now();
+        thread::sleep(Duration::from_millis(20));
     }
     dies.kill();
     dies.restart();

@@ -15,7 +15,9 @@ params.port = int(sys.argv[2])
 params.n_ctx = 65536
 params.n_parallel = 2
 params.use_jinja = True
-params.cpuparams.n_threads = 2
+# Threads that wait for each other spin, which is slow where servers share the cores.
+params.cpuparams.n_threads = 1
+params.cpuparams_batch.n_threads = 1
 # As exact as it gets: the log-probabilities are compared.
 params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
 params.cache_type_k = xllamacpp.ggml_type.GGML_TYPE_F32
