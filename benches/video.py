@@ -35,9 +35,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for codec, extra in [("libx264", []), ("libx265", ["-x265-params", "log-level=none"])]:
             path = f"{folder}/{codec}.mp4"
-            source = "testsrc2=size=1280x720:rate=30:duration=10,noise=alls=12:allf=t"
+            source = "mandelbrot=size=1280x720:rate=30:end_scale=0.01"
             subprocess.run(
-                ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-c:v", codec, "-preset", "fast", "-crf", "28"]
+                ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-frames:v", str(FRAMES), "-c:v", codec, "-preset", "fast", "-crf", "28"]
                 + ["-pix_fmt", "yuv420p", "-g", "60", *extra, path],
                 check=True,
             )

@@ -423,6 +423,11 @@ fn many_threads_see_the_same_frames() {
 
 /// RGB frames that ffmpeg decodes without loss.
 fn agrees_exactly(path: &std::path::Path, reference: &std::path::Path, size: usize) {
+    agrees_within(0, path, reference, size);
+}
+
+/// RGB frames that differ by so many levels at most.
+fn agrees_within(tolerance: u8, path: &std::path::Path, reference: &std::path::Path, size: usize) {
     use vrt_core::pair::{FrameOffset, Video};
     let reference = reference.to_str().expect("a temporary path");
     let theirs = ffmpeg(&[
@@ -443,9 +448,15 @@ fn agrees_exactly(path: &std::path::Path, reference: &std::path::Path, size: usi
         let ours = video
             .rgb8(FrameOffset(frame as u32))
             .unwrap_or_else(|error| panic!("{error}"));
+        let worst = ours
+            .pixels
+            .iter()
+            .zip(theirs)
+            .map(|(ours, theirs)| ours.abs_diff(*theirs))
+            .max();
         assert!(
-            ours.pixels[..] == *theirs,
-            "{video:?}: frame {frame} differs"
+            worst <= Some(tolerance),
+            "{video:?}: frame {frame} differs by {worst:?} levels"
         );
     }
 }
@@ -469,7 +480,8 @@ fn gif_webp_and_a_folder_of_images_are_exact() {
         source,
         &["-c:v", "libx264rgb", "-qp", "0"],
     );
-    agrees_exactly(&webp, &lossless, 96 * 64 * 3);
+    // The blending of `image-webp` rounds down.
+    agrees_within(1, &webp, &lossless, 96 * 64 * 3);
     let images = folder.path().join("images");
     std::fs::create_dir(&images).expect("a folder");
     make(&images, "frame%d.png", source, &[]);

@@ -1,7 +1,8 @@
 //! In: a video file or a folder of images. Out: frames by presentation index.
 //!
 //! [`open`] looks at the contents and gives a [`VideoSource`], a [`vrt_core::pair::Video`]. Frames are numbered in the order
-//! in which a player shows them: by composition time, through the edit list. Colours follow the stream's matrix and range.
+//! in which a player shows them: by composition time, through the edit list. Colours follow the stream's matrix and range and
+//! are within 1 level of the exact formula; chroma is repeated, not interpolated. HDR is not tone-mapped.
 //!
 //! | container | coding | by |
 //! |---|---|---|

@@ -1,5 +1,6 @@
 //! In: a path or bytes. Out: [`VideoSource`], whose frames are decoded on demand, kept, and safe to ask for from any thread.
 
+use std::cmp::Reverse;
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -118,9 +119,14 @@ impl VideoSource {
         let mut wanted: Vec<u32> = offsets.iter().map(|offset| offset.0).collect();
         wanted.sort_by_key(|frame| self.medium.run(*frame));
         wanted.dedup();
-        let runs: Vec<&[u32]> = wanted
+        let mut runs: Vec<&[u32]> = wanted
             .chunk_by(|one, next| self.medium.run(*one).0 == self.medium.run(*next).0)
             .collect();
+        // The longest way first, so that no core is left with it at the end.
+        runs.sort_by_key(|run| {
+            let way = run.last().map(|last| self.medium.run(*last));
+            Reverse(way.map_or(0, |(entry, place)| place - entry))
+        });
         let left = Mutex::new(runs.iter());
         let decoded = Mutex::new(std::collections::HashMap::new());
         let work = || {
