@@ -333,7 +333,7 @@ fn score<B: Objective>(
         .map(|lesson| lesson.sequence.rows.len() as u64)
         .collect();
     // Small pieces bound the memory of a pass; their number depends on the lessons alone.
-    let dealt = shard::balance(&costs, lessons.len().div_ceil(64).max(1));
+    let dealt = shard::balance(&costs, lessons.len().div_ceil(64));
     let logps = shard::in_order(
         dealt.len(),
         threads,
@@ -354,9 +354,7 @@ fn score<B: Objective>(
             let dev = Cpu::default();
             let visual = policy.given_rows(&dev, &visual, NoneTape)?;
             let temperature = task.config.temperature;
-            let scored = task
-                .reference
-                .token_logps::<Fused, _>(&packed, visual, temperature)?;
+            let scored = policy.token_logps::<Fused, _>(&packed, visual, temperature)?;
             Ok(scored.logps.as_vec())
         },
     );
