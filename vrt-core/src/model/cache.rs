@@ -2,8 +2,6 @@
 //!
 //! Keys stand in blocks of 8 positions with the positions innermost, so that one vector holds 8 scores.
 
-use multiversion::multiversion;
-
 use super::kernels;
 use super::weights::DecoderConfig;
 use crate::window::visible;
@@ -164,76 +162,52 @@ impl Cache {
             };
             // Query heads that share a key head go in pairs: each key and value is loaded once for both.
             let pairs = queries.chunks(2 * d).zip(out.chunks_mut(2 * d));
-            let over = Attended {
-                keys: &self.layers[layer].keys[kv_head * d..],
-                values: &self.layers[layer].values[kv_head * d..],
-                stride: self.kv_heads * d,
-                dim: d,
-                mask,
-            };
             for (queries, out) in pairs {
                 if queries.len() == 2 * d {
-                    attend_two(out, queries, over, scores);
+                    self.heads::<2>(layer, kv_head, out, queries, mask, scores);
                 } else {
-                    attend_one(out, queries, over, scores);
+                    self.heads::<1>(layer, kv_head, out, queries, mask, scores);
                 }
             }
         }
     }
-}
 
-/// The keys and values of one key head, and which of them are seen.
-#[derive(Clone, Copy)]
-struct Attended<'a> {
-    keys: &'a [[f32; BLOCK]],
-    values: &'a [f32],
-    /// Key heads · dimensions: how far apart two positions stand.
-    stride: usize,
-    dim: usize,
-    mask: &'a [f32],
-}
-
-/// Two query heads that share a key head; the same numbers whatever the instructions.
-#[multiversion(targets("x86_64+avx+avx2+fma+avx512f+avx512vl"))]
-fn attend_two(out: &mut [f32], queries: &[f32], over: Attended<'_>, scores: &mut Vec<f32>) {
-    heads::<2>(out, queries, over, scores);
-}
-
-/// One query head.
-#[multiversion(targets("x86_64+avx+avx2+fma+avx512f+avx512vl"))]
-fn attend_one(out: &mut [f32], queries: &[f32], over: Attended<'_>, scores: &mut Vec<f32>) {
-    heads::<1>(out, queries, over, scores);
-}
-
-/// Attention of `H` query heads over one key head.
-#[inline(always)]
-fn heads<const H: usize>(
-    out: &mut [f32],
-    queries: &[f32],
-    over: Attended<'_>,
-    scores: &mut Vec<f32>,
-) {
-    let Attended {
-        keys,
-        values,
-        stride,
-        dim,
-        mask,
-    } = over;
-    let length = mask.len();
-    scores.resize(H * length, 0.0);
-    score::<H>(scores, queries, keys, stride, mask);
-    for scores in scores.chunks_exact_mut(length) {
-        kernels::softmax(scores);
-    }
-    let mut from = 0;
-    while from + WIDTH <= dim {
-        weigh::<H>(out, dim, from, scores, values, stride);
-        from += WIDTH;
-    }
-    if from < dim {
-        for (out, scores) in out.chunks_exact_mut(dim).zip(scores.chunks_exact(length)) {
-            weigh_tail(&mut out[from..], scores, &values[from..], stride);
+    /// Attention of `H` query heads over one key head.
+    #[inline(always)]
+    fn heads<const H: usize>(
+        &self,
+        layer: usize,
+        kv_head: usize,
+        out: &mut [f32],
+        queries: &[f32],
+        mask: &[f32],
+        scores: &mut Vec<f32>,
+    ) {
+        let d = self.head_dim;
+        let layer = &self.layers[layer];
+        let length = mask.len();
+        scores.resize(H * length, 0.0);
+        score::<H>(
+            scores,
+            queries,
+            &layer.keys[kv_head * d..],
+            self.kv_heads * d,
+            mask,
+        );
+        for scores in scores.chunks_exact_mut(length) {
+            kernels::softmax(scores);
+        }
+        let stride = self.kv_heads * d;
+        let values = &layer.values[kv_head * d..];
+        let mut from = 0;
+        while from + WIDTH <= d {
+            weigh::<H>(out, d, from, scores, values, stride);
+            from += WIDTH;
+        }
+        if from < d {
+            for (out, scores) in out.chunks_exact_mut(d).zip(scores.chunks_exact(length)) {
+                weigh_tail(&mut out[from..], scores, &values[from..], stride);
+            }
         }
     }
 }
@@ -307,7 +281,7 @@ fn score_tile<const H: usize, const T: usize>(
     }
 }
 
-/// Values summed side by side: two AVX registers, or one of AVX-512.
+/// Values summed side by side: two AVX registers.
 const WIDTH: usize = 16;
 
 /// `out[head][from..from + 16] = Σ weights[head][j] · values[j·stride + from..]`.

@@ -4,9 +4,7 @@
 //! who else is in the batch. Here each output is ONE chain of fused multiply-adds over the inputs, in
 //! order, whatever the batch; and the weights are laid out once for all steps.
 
-use multiversion::multiversion;
-
-/// Outputs computed side by side: two AVX registers, or one of AVX-512.
+/// Outputs computed side by side: two AVX registers.
 const WIDTH: usize = 16;
 /// Rows computed side by side: 6 × 2 accumulators, 2 weights and a broadcast fill the 16 AVX registers.
 const ROWS: usize = 6;
@@ -57,30 +55,24 @@ impl Panels {
     pub fn apply(&self, y: &mut [f32], x: &[f32], start: Start<'_>) {
         let (n, k) = (self.outputs, self.inputs);
         assert_eq!(x.len() * n, y.len() * k, "x and y differ in rows");
-        product(&self.data, y, x, [n, k], start);
-    }
-}
-
-/// Which instructions compute a chain changes nothing in it, so every machine gets the same numbers.
-#[multiversion(targets("x86_64+avx+avx2+fma+avx512f+avx512vl"))]
-fn product(data: &[[f32; WIDTH]], y: &mut [f32], x: &[f32], [n, k]: [usize; 2], start: Start<'_>) {
-    for (p, panel) in data.chunks_exact(k).enumerate() {
-        let from = p * WIDTH;
-        let width = WIDTH.min(n - from);
-        let (mut xs, mut ys) = (x, &mut *y);
-        while ys.len() >= ROWS * n {
-            let (x_block, x_rest) = xs.split_at(ROWS * k);
-            let (y_block, y_rest) = ys.split_at_mut(ROWS * n);
-            block::<ROWS>(panel, x_block, y_block, n, from, width, start);
-            (xs, ys) = (x_rest, y_rest);
-        }
-        match ys.len() / n {
-            1 => block::<1>(panel, xs, ys, n, from, width, start),
-            2 => block::<2>(panel, xs, ys, n, from, width, start),
-            3 => block::<3>(panel, xs, ys, n, from, width, start),
-            4 => block::<4>(panel, xs, ys, n, from, width, start),
-            5 => block::<5>(panel, xs, ys, n, from, width, start),
-            _ => {}
+        for (p, panel) in self.data.chunks_exact(k).enumerate() {
+            let from = p * WIDTH;
+            let width = WIDTH.min(n - from);
+            let (mut xs, mut ys) = (x, &mut *y);
+            while ys.len() >= ROWS * n {
+                let (x_block, x_rest) = xs.split_at(ROWS * k);
+                let (y_block, y_rest) = ys.split_at_mut(ROWS * n);
+                block::<ROWS>(panel, x_block, y_block, n, from, width, start);
+                (xs, ys) = (x_rest, y_rest);
+            }
+            match ys.len() / n {
+                1 => block::<1>(panel, xs, ys, n, from, width, start),
+                2 => block::<2>(panel, xs, ys, n, from, width, start),
+                3 => block::<3>(panel, xs, ys, n, from, width, start),
+                4 => block::<4>(panel, xs, ys, n, from, width, start),
+                5 => block::<5>(panel, xs, ys, n, from, width, start),
+                _ => {}
+            }
         }
     }
 }
@@ -146,7 +138,7 @@ mod tests {
     use rand::RngExt;
 
     #[test]
-    fn an_output_is_one_chain_in_order_whatever_the_batch_and_the_instructions() {
+    fn an_output_is_one_chain_in_order_whatever_the_batch() {
         let (outputs, inputs) = (35, 19);
         let mut rng = stream(1, Purpose::Init, 0, 0, 0);
         let mut numbers =
