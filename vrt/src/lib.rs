@@ -1,8 +1,7 @@
-//! In: real videos, real models, real benchmark files. Out: judgments. The adapters around `vrt_core`, and its command line.
+//! In: real videos, real models, real benchmark files. Out: what `vrt_core` judges. Its adapters.
 
 pub mod checkpoint;
 pub mod clock;
-pub mod commands;
 pub mod data;
 pub mod prompt;
 pub mod server;

@@ -1,3 +1,0 @@
-//! `cargo run -p paper`: results in, `paper/vrt.pdf` out.
-
-fn main() {}

@@ -1,1 +1,0 @@
-//! The commands of `vrt`, one a file.

@@ -1,3 +1,0 @@
-//! `vrt`: see `vrt --help`.
-
-fn main() {}
