@@ -106,8 +106,10 @@ impl Scripted {
     /// Hangs up on everybody and stops listening.
     pub fn kill(&self) {
         self.shared.alive.store(false, Ordering::SeqCst);
-        // Wakes the listener, which then goes away.
-        let _ = TcpStream::connect(self.address);
+        // Each connection wakes the listener, which goes away in its own thread: wait until nobody answers.
+        while TcpStream::connect(self.address).is_ok() {
+            thread::yield_now();
+        }
         for stream in self.shared.connections.lock().unwrap().drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
