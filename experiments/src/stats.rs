@@ -5,12 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use rand::RngExt;
 use serde::{Deserialize, Serialize};
-use vrt_core::rng::{Purpose, stream};
-
-/// Resamples behind every interval.
-pub const RESAMPLES: usize = 2000;
+use vrt_train::bootstrap::Weights;
+pub use vrt_train::bootstrap::{Distribution, Interval, RESAMPLES};
 
 /// One line of `judgments.jsonl`: what an arm said about a pair.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -123,71 +120,6 @@ pub enum StatsError {
     },
 }
 
-/// An estimate with its 95 % interval, in percentage points.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Interval {
-    /// The value on all pairs.
-    pub value: f64,
-    /// 2.5 % of the resamples are below.
-    pub low: f64,
-    /// 2.5 % of the resamples are above.
-    pub high: f64,
-}
-
-impl Interval {
-    /// Half the interval's width: the `±` of tables.
-    pub fn half_width(self) -> f64 {
-        (self.high - self.low) / 2.0
-    }
-}
-
-/// A value and what it became in every resample.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Distribution {
-    value: f64,
-    resampled: Vec<f64>,
-}
-
-impl Distribution {
-    /// The difference to another distribution over the same resamples.
-    pub fn minus(&self, other: &Self) -> Self {
-        Self {
-            value: self.value - other.value,
-            resampled: self
-                .resampled
-                .iter()
-                .zip(&other.resampled)
-                .map(|(a, b)| a - b)
-                .collect(),
-        }
-    }
-
-    /// The value with its 95 % percentile interval.
-    pub fn interval(&self) -> Interval {
-        let mut sorted: Vec<f64> = self
-            .resampled
-            .iter()
-            .copied()
-            .filter(|value| value.is_finite())
-            .collect();
-        sorted.sort_by(f64::total_cmp);
-        let at = |share: f64| {
-            let place = share * (sorted.len().saturating_sub(1)) as f64;
-            let below = place.floor() as usize;
-            let (Some(&a), Some(&b)) = (sorted.get(below), sorted.get(place.ceil() as usize))
-            else {
-                return self.value;
-            };
-            a + (b - a) * (place - below as f64)
-        };
-        Interval {
-            value: self.value,
-            low: at(0.025),
-            high: at(0.975),
-        }
-    }
-}
-
 /// Judgments of one arm: one list of rows a seed.
 pub type Runs = Vec<Vec<Row>>;
 
@@ -224,11 +156,7 @@ impl<'a> Part<'a> {
 pub struct Resamples {
     name: String,
     pairs: Vec<(u64, String, [u8; 4])>,
-    seeds: usize,
-    /// Row `r` holds how often resample `r` drew each pair.
-    pair_counts: Vec<u16>,
-    /// Row `r` holds how often resample `r` drew each seed.
-    seed_counts: Vec<u16>,
+    weights: Weights,
 }
 
 impl Resamples {
@@ -248,33 +176,12 @@ impl Resamples {
             .iter()
             .map(|row| (row.pair, row.split.clone(), row.truth))
             .collect();
-        let mut strata: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (i, (_, split, _)) in pairs.iter().enumerate() {
-            strata.entry(split).or_default().push(i);
-        }
-        let (n, seeds) = (pairs.len(), runs.len());
-        let mut pair_counts = vec![0u16; n * RESAMPLES];
-        let mut seed_counts = vec![0u16; seeds * RESAMPLES];
-        for r in 0..RESAMPLES {
-            let counts = &mut pair_counts[r * n..(r + 1) * n];
-            for (s, members) in strata.values().enumerate() {
-                let mut rng = stream(0, Purpose::Bootstrap, 0, s as u64, r as u64);
-                for _ in members {
-                    let drawn = members[rng.random_range(0..members.len())];
-                    counts[drawn] = counts[drawn].saturating_add(1);
-                }
-            }
-            let mut rng = stream(0, Purpose::Bootstrap, 1, 0, r as u64);
-            for _ in 0..seeds {
-                seed_counts[r * seeds + rng.random_range(0..seeds)] += 1;
-            }
-        }
+        let strata: Vec<&str> = pairs.iter().map(|(_, split, _)| split.as_str()).collect();
+        let weights = Weights::draw(&strata, runs.len());
         let drawn = Self {
             name: name.to_owned(),
             pairs,
-            seeds,
-            pair_counts,
-            seed_counts,
+            weights,
         };
         drawn.check(name, runs)?;
         Ok(drawn)
@@ -286,8 +193,9 @@ impl Resamples {
             first: self.name.clone(),
             why,
         };
-        if runs.len() != self.seeds {
-            return Err(differs(format!("{} seeds, not {}", runs.len(), self.seeds)));
+        let seeds = self.weights.seeds();
+        if runs.len() != seeds {
+            return Err(differs(format!("{} seeds, not {seeds}", runs.len())));
         }
         for rows in runs {
             if rows.len() != self.pairs.len() {
@@ -323,7 +231,6 @@ impl Resamples {
         metric: Metric,
     ) -> Result<Distribution, StatsError> {
         self.check(name, runs)?;
-        let n = self.pairs.len();
         let counted: Vec<u32> = self
             .pairs
             .iter()
@@ -339,37 +246,10 @@ impl Resamples {
                     .collect()
             })
             .collect();
-        let total: u32 = counted.iter().sum();
-        if total == 0 {
-            return Err(StatsError::Empty {
-                run: name.to_owned(),
-                split: part.name().to_owned(),
-            });
-        }
-        let right: u32 = hits.iter().flatten().sum();
-        let resampled = (0..RESAMPLES)
-            .map(|r| {
-                let weights = &self.pair_counts[r * n..(r + 1) * n];
-                let dot = |values: &[u32]| -> u32 {
-                    weights
-                        .iter()
-                        .zip(values)
-                        .map(|(&w, &v)| u32::from(w) * v)
-                        .sum()
-                };
-                let seeds = &self.seed_counts[r * self.seeds..(r + 1) * self.seeds];
-                let right: f64 = seeds
-                    .iter()
-                    .zip(&hits)
-                    .filter(|(count, _)| **count > 0)
-                    .map(|(&count, hits)| f64::from(count) * f64::from(dot(hits)))
-                    .sum();
-                100.0 * right / (f64::from(dot(&counted)) * self.seeds as f64)
-            })
-            .collect();
-        Ok(Distribution {
-            value: 100.0 * f64::from(right) / (f64::from(total) * self.seeds as f64),
-            resampled,
+        let share = self.weights.share(&counted, &hits);
+        share.ok_or_else(|| StatsError::Empty {
+            run: name.to_owned(),
+            split: part.name().to_owned(),
         })
     }
 

@@ -8,6 +8,7 @@ extern crate self as vrt_core;
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+pub mod condition;
 pub mod episode;
 pub mod ledger;
 pub mod model;

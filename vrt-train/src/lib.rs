@@ -5,6 +5,7 @@
 
 pub mod advantage;
 pub mod atomic;
+pub mod bootstrap;
 pub mod bradley_terry;
 pub mod checkpoint;
 pub mod grpo;

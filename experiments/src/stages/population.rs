@@ -1,12 +1,12 @@
 //! In: how pairs are to be judged. Out: which ones, split by split: the same for every judge.
 
+use vrt_core::condition::redundant;
 use vrt_core::pair::{PairKey, PreferencePair};
 
 use super::WORLD_SEED;
 use super::params::{EvalParams, HeldOut};
 use crate::world::World;
 use crate::world::benchmark::{BenchmarkError, Condition};
-use crate::world::redundant::redundant;
 use crate::world::split::{Length, Split};
 
 /// One split of the judgments.

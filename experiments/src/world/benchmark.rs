@@ -3,9 +3,8 @@
 //! The pure splits of the world have one length each and as many ties as chance gives. A benchmark mixes lengths and
 //! fixes how many pairs of each length are ties or won by either video, as published benchmarks differ in both.
 
-use std::cmp::Reverse;
-
 use serde::{Deserialize, Serialize};
+use vrt_core::condition::top_tenth;
 use vrt_core::pair::{PairKey, Preference};
 
 use super::World;
@@ -105,36 +104,29 @@ impl Condition {
     pub fn select(self, world: &World, keys: &[PairKey]) -> Vec<PairKey> {
         let frames = |key: &PairKey| world.facts(*key).prompt.frames() as usize;
         let letters = |key: &PairKey| world.facts(*key).prompt.caption().chars().count();
+        let tenth = |of: &dyn Fn(&PairKey) -> usize| {
+            let values: Vec<usize> = keys.iter().map(of).collect();
+            top_tenth(&values)
+        };
         match self {
             Condition::Whole => keys.to_vec(),
-            Condition::LongestVideos => pick(keys, &top_tenth(keys, frames), true),
-            Condition::LongestCaptions => pick(keys, &top_tenth(keys, letters), true),
+            Condition::LongestVideos => pick(keys, tenth(&frames)),
+            Condition::LongestCaptions => pick(keys, tenth(&letters)),
             Condition::Rest => {
-                let hard = [top_tenth(keys, frames), top_tenth(keys, letters)].concat();
-                pick(keys, &hard, false)
+                let hard = tenth(&frames).into_iter().zip(tenth(&letters));
+                pick(keys, hard.map(|(video, caption)| !video && !caption))
             }
             Condition::Redundant => {
                 let longest = Length::Long.frames() as usize;
-                let named = |key: &PairKey| 2 * frames(key) <= longest;
-                keys.iter().copied().filter(named).collect()
+                pick(keys, keys.iter().map(|key| 2 * frames(key) <= longest))
             }
         }
     }
 }
 
-/// Places of the tenth of highest value, rounded up; of equal values the first.
-fn top_tenth(keys: &[PairKey], value: impl Fn(&PairKey) -> usize) -> Vec<usize> {
-    let mut order: Vec<(usize, usize)> = keys.iter().map(value).enumerate().collect();
-    order.sort_by_key(|&(place, value)| (Reverse(value), place));
-    order.truncate(keys.len().div_ceil(10));
-    order.into_iter().map(|(place, _)| place).collect()
-}
-
-fn pick(keys: &[PairKey], places: &[usize], inside: bool) -> Vec<PairKey> {
-    let mut member = vec![false; keys.len()];
-    places.iter().for_each(|&place| member[place] = true);
-    let both = keys.iter().zip(member);
-    both.filter(|(_, member)| *member == inside)
+fn pick(keys: &[PairKey], members: impl IntoIterator<Item = bool>) -> Vec<PairKey> {
+    let both = keys.iter().zip(members);
+    both.filter(|(_, member)| *member)
         .map(|(key, _)| *key)
         .collect()
 }

@@ -13,7 +13,6 @@ pub mod frame;
 mod glance;
 pub mod knowledge;
 pub mod players;
-pub mod redundant;
 pub mod render;
 pub mod report;
 pub mod split;
