@@ -275,6 +275,14 @@ impl Verdict {
     pub fn get(&self, dimension: Dimension) -> Preference {
         self.dimensions[dimension as usize]
     }
+
+    /// The same verdict when the two videos change places.
+    pub fn swapped(self) -> Self {
+        Self {
+            dimensions: self.dimensions.map(Preference::swapped),
+            overall: self.overall.swapped(),
+        }
+    }
 }
 
 /// `CF`: how sure the judge is, 1 high … 3 low.

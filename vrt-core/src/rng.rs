@@ -36,6 +36,8 @@ pub enum Purpose {
     Request = 12,
     /// How long a request waits before it is sent again.
     Backoff = 13,
+    /// Which video of a benchmark's pair is shown first.
+    Sides = 14,
 }
 
 /// The stream for one purpose, keyed by up to three numbers.

@@ -3,7 +3,7 @@
 //! Write beside the target, flush to disk, rename: a killed run or a full disk never leaves half a file.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// A file operation that failed: what was tried, where, why, and how to mend it.
@@ -52,22 +52,63 @@ fn cure(error: &io::Error) -> &'static str {
 /// # Errors
 /// A [`FileError`] naming the path and the cure; the old file, if any, is then untouched.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let folder = match path.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
-    create_folder(folder)?;
-    let mut temporary =
-        tempfile::NamedTempFile::new_in(folder).map_err(FileError::at("write into", folder))?;
-    temporary
-        .write_all(bytes)
-        .and_then(|()| temporary.as_file().sync_all())
-        .map_err(FileError::at("write", path))?;
-    make_readable(&temporary).map_err(FileError::at("set the mode of", path))?;
-    temporary
-        .persist(path)
-        .map_err(|e| FileError::at("replace", path)(e.error))?;
-    Ok(())
+    let mut pending = Pending::begin(path)?;
+    pending.append(bytes)?;
+    pending.finish()
+}
+
+/// A file that is written piece by piece and appears whole, with [`Pending::finish`], or not at all.
+#[derive(Debug)]
+pub struct Pending {
+    path: PathBuf,
+    temporary: BufWriter<tempfile::NamedTempFile>,
+}
+
+impl Pending {
+    /// Begins the file that will stand at `path`, creating its folder.
+    ///
+    /// # Errors
+    /// A [`FileError`] if nothing can be written there.
+    pub fn begin(path: &Path) -> Result<Self, FileError> {
+        let folder = match path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            _ => Path::new("."),
+        };
+        create_folder(folder)?;
+        let temporary =
+            tempfile::NamedTempFile::new_in(folder).map_err(FileError::at("write into", folder))?;
+        Ok(Self {
+            path: path.to_owned(),
+            temporary: BufWriter::new(temporary),
+        })
+    }
+
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// A [`FileError`] naming the path and the cure.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), FileError> {
+        let written = self.temporary.write_all(bytes);
+        written.map_err(FileError::at("write", &self.path))
+    }
+
+    /// Puts the file in its place.
+    ///
+    /// # Errors
+    /// A [`FileError`] naming the path and the cure; the old file, if any, is then untouched.
+    pub fn finish(self) -> Result<(), FileError> {
+        let Self { path, temporary } = self;
+        let temporary = temporary
+            .into_inner()
+            .map_err(|error| FileError::at("write", &path)(error.into_error()))?;
+        let synced = temporary.as_file().sync_all();
+        synced.map_err(FileError::at("write", &path))?;
+        make_readable(&temporary).map_err(FileError::at("set the mode of", &path))?;
+        temporary
+            .persist(&path)
+            .map_err(|e| FileError::at("replace", &path)(e.error))?;
+        Ok(())
+    }
 }
 
 /// Creates a folder and its parents.
@@ -103,6 +144,22 @@ mod tests {
         write(&path, b"second").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"second");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_not_finished_never_appears() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("traces.jsonl");
+        let mut pending = Pending::begin(&path).unwrap();
+        pending.append(b"half").unwrap();
+        drop(pending);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        let mut pending = Pending::begin(&path).unwrap();
+        pending.append(b"one\n").unwrap();
+        assert!(!path.exists());
+        pending.append(b"two\n").unwrap();
+        pending.finish().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
     }
 
     #[test]

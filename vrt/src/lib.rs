@@ -3,6 +3,7 @@
 pub mod checkpoint;
 pub mod clock;
 pub mod data;
+pub mod eval;
 pub mod prompt;
 pub mod server;
 pub mod video;

@@ -5,14 +5,19 @@
 mod genai_bench;
 mod label;
 mod mj_bench_video;
+#[cfg(feature = "parquet")]
+mod parquet;
+mod rapidata;
 pub mod table;
 mod videogen_rewardbench;
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
+use serde::Serialize;
 use vrt_core::pair::{Dimension, PairKey, Preference};
 
+use crate::prompt::{DimensionWording, MJ_BENCH_VIDEO, RAPIDATA, VIDEO_GEN_REWARD};
 pub use mj_bench_video::HardToJudge;
 pub use table::{Row, TableError};
 
@@ -25,6 +30,29 @@ pub enum Benchmark {
     VideoGenRewardBench,
     /// MJ-Bench-Video. Some of its pairs are marked as hard to judge.
     MjBenchVideo(HardToJudge),
+    /// Rapidata's text-to-video preferences: three dimensions, and no overall label.
+    Rapidata,
+}
+
+impl Benchmark {
+    /// Its name on the command line and in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GenAiBench => "genai-bench",
+            Self::VideoGenRewardBench => "videogen-rewardbench",
+            Self::MjBenchVideo(_) => "mj-bench-video",
+            Self::Rapidata => "rapidata",
+        }
+    }
+
+    /// The words in which its annotators were asked.
+    pub fn dimensions(self) -> &'static [DimensionWording; 3] {
+        match self {
+            Self::GenAiBench | Self::VideoGenRewardBench => &VIDEO_GEN_REWARD,
+            Self::MjBenchVideo(_) => &MJ_BENCH_VIDEO,
+            Self::Rapidata => &RAPIDATA,
+        }
+    }
 }
 
 /// Who is better as far as the file says; `None` where it says nothing.
@@ -73,6 +101,9 @@ pub enum DropReason {
     /// The overall label is empty or NaN.
     #[error("no overall label")]
     NoOverall,
+    /// No dimension has a label, and there is no overall one.
+    #[error("no label at all")]
+    NoLabel,
     /// A label that the benchmark does not define.
     #[error("column `{column}`: `{label}` is none of its labels")]
     UnknownLabel {
@@ -115,7 +146,7 @@ pub struct DataSet {
 }
 
 impl DataSet {
-    /// Reads a benchmark's file: a JSON list, JSON Lines, or CSV.
+    /// Reads a benchmark's file: a JSON list, JSON Lines, CSV, or Parquet.
     ///
     /// # Errors
     /// [`TableError`] if the file cannot be read, or lacks a column of the benchmark in every row.
@@ -128,6 +159,7 @@ impl DataSet {
             Benchmark::GenAiBench => Box::new(genai_bench::reader(rows, path)?),
             Benchmark::VideoGenRewardBench => Box::new(videogen_rewardbench::reader(rows, path)?),
             Benchmark::MjBenchVideo(hard) => Box::new(mj_bench_video::reader(rows, path, hard)?),
+            Benchmark::Rapidata => Box::new(rapidata::reader(rows, path)?),
         };
         let mut set = Self::default();
         let mut seen: BTreeMap<[String; 3], u64> = BTreeMap::new();
@@ -164,6 +196,20 @@ impl DataSet {
         Ok(set)
     }
 
+    /// Pairs by their label in one dimension.
+    pub fn labelled(&self, dimension: Dimension) -> LabelCounts {
+        let mut counts = LabelCounts::default();
+        for pair in &self.pairs {
+            *match pair.labels.get(dimension) {
+                Some(Preference::First) => &mut counts.first,
+                Some(Preference::Second) => &mut counts.second,
+                Some(Preference::Tie) => &mut counts.tie,
+                None => &mut counts.none,
+            } += 1;
+        }
+        counts
+    }
+
     /// Dropped rows by reason, for people.
     pub fn drops(&self) -> BTreeMap<String, usize> {
         let mut drops = BTreeMap::new();
@@ -179,6 +225,19 @@ impl DataSet {
         let ties = self.pairs.iter().filter(|pair| pair.labels.overall == tie);
         100.0 * ties.count() as f64 / self.pairs.len().max(1) as f64
     }
+}
+
+/// How many pairs there are of each label.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct LabelCounts {
+    /// Video 1 is better.
+    pub first: usize,
+    /// Video 2 is better.
+    pub second: usize,
+    /// Neither is.
+    pub tie: usize,
+    /// Nobody said.
+    pub none: usize,
 }
 
 /// One row as a benchmark's reader understands it.

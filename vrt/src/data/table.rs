@@ -1,4 +1,4 @@
-//! In: a JSON list, JSON Lines, or CSV. Out: rows whose cells are found by column name.
+//! In: a JSON list, JSON Lines, CSV, or Parquet. Out: rows whose cells are found by column name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -70,7 +70,8 @@ pub enum TableError {
     },
 }
 
-/// Reads all rows. `[` begins a JSON list, `{` JSON Lines, anything else is CSV with a header.
+/// Reads all rows. `[` begins a JSON list, `{` JSON Lines, `PAR1` Parquet (feature `parquet`), anything else is CSV with a
+/// header.
 ///
 /// # Errors
 /// [`TableError`], with the place where the file leaves its form.
@@ -78,6 +79,7 @@ pub fn read(path: &Path) -> Result<Vec<Row>, TableError> {
     let bytes = fs::read(path).map_err(FileError::at("read", path))?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     let rows = match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        _ if bytes.starts_with(b"PAR1") => parquet_rows(path),
         Some(b'[') => json_list(bytes),
         Some(b'{') => json_lines(bytes),
         _ => csv_rows(bytes),
@@ -116,7 +118,17 @@ pub(super) fn expect(
     Ok(())
 }
 
-type Cells = Vec<Map<String, Value>>;
+pub(super) type Cells = Vec<Map<String, Value>>;
+
+#[cfg(feature = "parquet")]
+fn parquet_rows(path: &Path) -> Result<Cells, String> {
+    super::parquet::rows(path)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn parquet_rows(_: &Path) -> Result<Cells, String> {
+    Err("it is a Parquet file; build with `--features parquet` to read it, or convert it to JSON Lines or CSV".to_owned())
+}
 
 fn json_list(bytes: &[u8]) -> Result<Cells, String> {
     let values: Vec<Value> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;

@@ -19,7 +19,7 @@ const fn wording(name: &'static str, explanation: &'static str) -> DimensionWord
 }
 
 /// VideoGen-Reward, VideoGen-RewardBench and GenAI-Bench; indexed by [`vrt_core::pair::Dimension`].
-pub const VIDEO_GEN_REWARD: [DimensionWording; 3] = [
+pub static VIDEO_GEN_REWARD: [DimensionWording; 3] = [
     wording(
         "Text Alignment",
         "does the video show what the caption says: subjects, actions, places, style?",
@@ -35,7 +35,7 @@ pub const VIDEO_GEN_REWARD: [DimensionWording; 3] = [
 ];
 
 /// Rapidata's text-to-video preferences.
-pub const RAPIDATA: [DimensionWording; 3] = [
+pub static RAPIDATA: [DimensionWording; 3] = [
     wording(
         "Alignment",
         "which video matches the caption better: subjects, actions, places, style?",
@@ -48,7 +48,7 @@ pub const RAPIDATA: [DimensionWording; 3] = [
 ];
 
 /// MJ-Bench-Video.
-pub const MJ_BENCH_VIDEO: [DimensionWording; 3] = [
+pub static MJ_BENCH_VIDEO: [DimensionWording; 3] = [
     wording(
         "Alignment",
         "does the video show what the caption says: subjects, attributes, actions, counts, places?",

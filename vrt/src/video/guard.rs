@@ -18,7 +18,7 @@ thread_local! {
 ///
 /// # Errors
 /// The call's own, or [`Fault::Panicked`].
-pub(super) fn guarded<T>(
+pub(crate) fn guarded<T>(
     decoder: &'static str,
     call: impl FnOnce() -> Result<T, Fault>,
 ) -> Result<T, Fault> {

@@ -34,6 +34,8 @@ mod stills;
 mod store;
 
 pub use fault::{Fault, OpenError};
+#[cfg(feature = "parquet")]
+pub(crate) use guard::guarded;
 pub use info::Info;
 pub use limits::Limits;
 pub use picture::Rgb8;

@@ -7,6 +7,8 @@ use vrt::data::{Benchmark, DataSet, DropReason, HardToJudge, TableError};
 use vrt_core::pair::{Dimension, Preference};
 use vrt_train::atomic;
 
+mod rapidata;
+
 struct File {
     path: PathBuf,
     _folder: tempfile::TempDir,
