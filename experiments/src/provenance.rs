@@ -6,11 +6,12 @@ use std::path::Path;
 use std::process::Command;
 
 use serde::Serialize;
+use serde_json::Value;
 use vrt_train::atomic::FileError;
 
 use crate::spec::{Scale, Spec};
 use crate::stage::StageId;
-use crate::store::{FileRecord, Record, Spent};
+use crate::store::{FileRecord, Record, Spent, fingerprint};
 
 /// Where every number of a result comes from.
 #[derive(Clone, Debug, Serialize)]
@@ -36,6 +37,8 @@ pub struct Provenance {
     /// Every stage behind the result. Those without a record were not needed: all that reads them was
     /// cached.
     pub stages: BTreeMap<StageId, Option<StageBirth>>,
+    /// The files that this certificate is for, by name; what was changed afterwards has none.
+    pub files: BTreeMap<String, FileRecord>,
 }
 
 /// What a stage was when it was built.
@@ -47,6 +50,8 @@ pub struct StageBirth {
     pub title: String,
     /// The version of its code.
     pub version: u32,
+    /// Its resolved parameters: defaults are in it, so that a number of the recipe can be read off it.
+    pub params: Value,
     /// Its inputs.
     pub inputs: Vec<StageId>,
     /// What it cost.
@@ -61,6 +66,7 @@ impl From<&Record> for StageBirth {
             kind: record.kind.clone(),
             title: record.title.clone(),
             version: record.version,
+            params: record.params.clone(),
             inputs: record.inputs.clone(),
             cost: record.cost.clone(),
             files: record.files.clone(),
@@ -146,5 +152,22 @@ pub fn provenance(
             .into_iter()
             .map(|id| (id, records.get(&id).map(StageBirth::from)))
             .collect(),
+        files: BTreeMap::new(),
     })
+}
+
+impl Provenance {
+    /// Takes in what `folder` holds of the result: its numbers, its table, its figure.
+    ///
+    /// # Errors
+    /// [`FileError`] when one of them is there but cannot be read.
+    pub fn certify(&mut self, folder: &Path) -> Result<(), FileError> {
+        for name in ["result.json", "table.md", "figure.svg", "figure.png"] {
+            let path = folder.join(name);
+            if path.exists() {
+                self.files.insert(name.to_owned(), fingerprint(&path)?);
+            }
+        }
+        Ok(())
+    }
 }

@@ -181,7 +181,7 @@ impl Job {
         let paper = PaperValues::load(&workspace.paper_values())?;
         let records = self.graph.run(store, &self.targets(), options)?;
         let lineage = self.graph.lineage(&self.targets());
-        let birth = provenance(
+        let mut birth = provenance(
             &workspace.root,
             &self.spec,
             self.scale,
@@ -202,6 +202,7 @@ impl Job {
             }
             kind => write_results(&folder, kind, &self.judged(&paper, &revision, store)?)?,
         };
+        birth.certify(&folder)?;
         write_json(&folder.join("provenance.json"), &birth)?;
         Ok(text)
     }

@@ -354,7 +354,11 @@ fn remove(path: &Path) -> Result<(), FileError> {
     }
 }
 
-fn fingerprint(path: &Path) -> Result<FileRecord, FileError> {
+/// The length and the hash of a file.
+///
+/// # Errors
+/// [`FileError`] when it cannot be read.
+pub fn fingerprint(path: &Path) -> Result<FileRecord, FileError> {
     let mut hasher = blake3::Hasher::new();
     File::open(path)
         .and_then(|file| hasher.update_reader(file).map(|_| ()))

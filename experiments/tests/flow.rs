@@ -48,8 +48,8 @@ fn the_second_run_builds_nothing_and_writes_the_same_bytes() {
         "result.json",
         "provenance.json",
     ];
-    let bytes = |name| fs::read(folder.join(name)).unwrap();
-    let before: Vec<Vec<u8>> = names.iter().map(bytes).collect();
+    let bytes = |name: &str| fs::read(folder.join(name)).unwrap();
+    let before: Vec<Vec<u8>> = names.iter().map(|name| bytes(name)).collect();
     let built = RUNS.load(Ordering::Relaxed);
     let (exit, second) = run(root, "fig3 --scale smoke --threads 2");
     assert_eq!(exit, Exit::Done);
@@ -57,6 +57,23 @@ fn the_second_run_builds_nothing_and_writes_the_same_bytes() {
     assert_eq!(first, second);
     for (name, before) in names.iter().zip(before) {
         assert!(bytes(name) == before, "{name} has changed");
+    }
+    let certificate: serde_json::Value = serde_json::from_slice(&bytes("provenance.json")).unwrap();
+    for name in ["figure.svg", "figure.png", "table.md", "result.json"] {
+        assert_eq!(
+            certificate["files"][name]["blake3"],
+            blake3::hash(&bytes(name)).to_hex().as_str(),
+            "the certificate is for this {name}"
+        );
+    }
+    let stages = certificate["stages"].as_object().unwrap();
+    let trained: Vec<_> = stages
+        .values()
+        .filter(|stage| stage["kind"] == "grpo")
+        .collect();
+    assert!(!trained.is_empty());
+    for stage in trained {
+        assert!(stage["params"]["table"]["steps"].is_u64(), "{stage}");
     }
     assert!(first.contains("## Claims"), "{first}");
     assert_eq!(
