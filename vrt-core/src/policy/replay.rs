@@ -1,24 +1,43 @@
 //! In: recorded replies. Out: the same replies, in order: an episode plays back.
 
+use std::collections::BTreeMap;
+
 use super::{Opening, Policy, PolicyError, Reply, Shown, Turn};
 use crate::pair::PairKey;
 use crate::sequence::Sequence;
 
 /// Plays back the units of recorded episodes, by pair and sample.
+#[derive(Debug)]
 pub struct Replay {
-    records: Vec<(PairKey, u32, Vec<String>)>,
+    records: BTreeMap<(PairKey, u32), Vec<Reply>>,
 }
 
 /// Where one episode's playback stands.
 pub struct Playback {
     pair: PairKey,
-    left: std::vec::IntoIter<String>,
+    left: std::vec::IntoIter<Reply>,
 }
 
 impl Replay {
-    /// A policy that repeats these replies: `(pair, sample, text of each unit)`.
-    pub fn new(records: Vec<(PairKey, u32, Vec<String>)>) -> Self {
-        Self { records }
+    /// A policy that repeats these replies: `(pair, sample, each unit)`, a unit as it was or as its text alone. Of two
+    /// recordings of one sample the first is played.
+    pub fn new<R: Into<Reply>>(records: Vec<(PairKey, u32, Vec<R>)>) -> Self {
+        let mut all = BTreeMap::new();
+        for (pair, sample, units) in records {
+            all.entry((pair, sample))
+                .or_insert_with(|| units.into_iter().map(Into::into).collect());
+        }
+        Self { records: all }
+    }
+}
+
+/// A reply of which only the text is known.
+impl From<String> for Reply {
+    fn from(text: String) -> Self {
+        Self {
+            text,
+            ..Self::default()
+        }
     }
 }
 
@@ -30,11 +49,7 @@ impl Policy for Replay {
         for opening in openings {
             let pair = opening.pair.key;
             for sample in 0..opening.samples {
-                let record = self
-                    .records
-                    .iter()
-                    .find(|(key, number, _)| (*key, *number) == (pair, sample));
-                let Some((_, _, units)) = record else {
+                let Some(units) = self.records.get(&(pair, sample)) else {
                     let reason = format!("the recording holds no sample {sample}");
                     return Err(PolicyError { pair, reason });
                 };
@@ -50,15 +65,12 @@ impl Policy for Replay {
     fn reply(&self, turns: &mut [Turn<'_, Playback>]) -> Vec<Option<Result<Reply, PolicyError>>> {
         turns
             .iter_mut()
-            .map(|turn| match turn.state.left.next() {
-                Some(text) => Ok(Reply {
-                    text,
-                    ..Reply::default()
-                }),
-                None => Err(PolicyError {
+            .map(|turn| {
+                let ended = || PolicyError {
                     pair: turn.state.pair,
                     reason: "the recording ends before the episode does".to_owned(),
-                }),
+                };
+                turn.state.left.next().ok_or_else(ended)
             })
             .map(Some)
             .collect()

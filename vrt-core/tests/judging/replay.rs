@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use vrt_core::episode::{Episode, Rules};
 use vrt_core::op::PaperOps;
 use vrt_core::pair::{PairKey, PreferencePair};
-use vrt_core::policy::Replay;
+use vrt_core::policy::{Replay, Reply};
 use vrt_core::rollout::{Rollout, rollout};
 
 use crate::support::{Deed, Scripted, pair};
@@ -19,24 +19,14 @@ fn deed() -> impl Strategy<Value = Deed> {
     ]
 }
 
-/// The episodes; a recording holds no count of tokens.
 fn episodes(rollouts: Vec<Rollout>) -> Vec<Episode> {
     let samples = rollouts.into_iter().flat_map(|rollout| rollout.samples);
-    samples
-        .map(|mut sample| {
-            sample
-                .episode
-                .rounds
-                .iter_mut()
-                .for_each(|round| round.reply.tokens = 0);
-            sample.episode
-        })
-        .collect()
+    samples.map(|sample| sample.episode).collect()
 }
 
-fn record(episode: &Episode) -> (PairKey, u32, Vec<String>) {
-    let texts = episode.rounds.iter().map(|round| round.reply.text.clone());
-    (episode.pair, episode.sample, texts.collect())
+fn record(episode: &Episode) -> (PairKey, u32, Vec<Reply>) {
+    let replies = episode.rounds.iter().map(|round| round.reply.clone());
+    (episode.pair, episode.sample, replies.collect())
 }
 
 proptest! {
@@ -53,9 +43,22 @@ proptest! {
         let replay = Replay::new(first.iter().map(record).collect());
         let (again, same) = rollout::<PaperOps, _>(&replay, &pairs, 3, &rules, threads).expect("they open");
         prop_assert_eq!(episodes(again), first);
-        prop_assert_eq!(same.stops, ledger.stops);
-        prop_assert_eq!(same.calls, ledger.calls);
+        prop_assert_eq!(same, ledger);
     }
+}
+
+#[test]
+fn a_reply_that_was_cut_off_is_cut_off_again() {
+    let cut = Reply {
+        text: "<Snapshot>grey".to_owned(),
+        tokens: 4,
+        cut: true,
+        ..Reply::default()
+    };
+    let replay = Replay::new(vec![(PairKey(4), 0, vec![cut])]);
+    let pairs = [pair(4, 24)];
+    let (_, ledger) = rollout::<PaperOps, _>(&replay, &pairs, 1, &Rules::default(), 1).unwrap();
+    assert_eq!((ledger.stopped("cut"), ledger.tokens), (1, 4));
 }
 
 #[test]
