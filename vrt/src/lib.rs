@@ -1,7 +1,9 @@
 //! In: real videos, real models, real benchmark files. Out: what `vrt_core` judges. Its adapters.
 
 pub mod checkpoint;
+pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod data;
 pub mod eval;
 pub mod prompt;

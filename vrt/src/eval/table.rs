@@ -134,14 +134,15 @@ fn scores(report: &Report) -> String {
         }
     }
     let mut text = aligned(&rows);
-    let overall = match report.provenance.overall {
-        OverallRule::Stated => "stated by the judge",
-        OverallRule::Majority => "the majority of the judge's dimensions, or a tie",
-    };
-    let _ = writeln!(
-        text,
-        "OA is {overall}. In percent, with 95 % intervals; a pair without an answer is wrong, and no tie."
-    );
+    let mut scores = report.subsets.iter().flat_map(|subset| &subset.scores);
+    if scores.any(|score| score.judged == "OA") {
+        let overall = match report.provenance.overall {
+            OverallRule::Stated => "stated by the judge",
+            OverallRule::Majority => "what two of the judge's dimensions share, or else a tie",
+        };
+        let _ = writeln!(text, "OA is {overall}.");
+    }
+    text += "In percent, with 95 % intervals; a pair without an answer is wrong, and no tie.\n";
     text
 }
 

@@ -2,4 +2,5 @@
 
 mod agreement;
 mod episodes;
+mod eval;
 mod server;

@@ -1,0 +1,130 @@
+//! In: a command line. Out: text, files, and an exit code that says what happened.
+
+use std::ffi::OsString;
+use std::io::Write;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Parser, Subcommand};
+use vrt_train::atomic::FileError;
+
+use crate::commands::eval::{self, EvalArgs};
+
+/// What the exit code means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// The command line cannot be read, or asks for what does not fit together.
+    Usage = 2,
+    /// A data file, a video or a recording cannot be used.
+    Input = 3,
+    /// The judge cannot be asked: no server, no checkpoint, a wrong key.
+    Judge = 4,
+    /// A file that is written, or a journal, cannot be.
+    Storage = 5,
+    /// It ran to its end, and the judge failed in some episodes; the same command runs these again.
+    Incomplete = 6,
+}
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug)]
+pub struct Failure {
+    /// Its exit code.
+    pub exit: Exit,
+    /// What went wrong, where, why, and how to mend it.
+    pub message: String,
+}
+
+impl Failure {
+    /// A failure with this cause.
+    pub fn new(exit: Exit, why: impl ToString) -> Self {
+        Self {
+            exit,
+            message: why.to_string(),
+        }
+    }
+}
+
+/// A file that is written cannot be.
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        Self::new(Exit::Storage, error)
+    }
+}
+
+/// Which of two videos is better? Judges that look again before they answer
+#[derive(Debug, Parser)]
+#[command(
+    name = "vrt",
+    version,
+    styles = STYLES,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = AFTER,
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Eval(Box<EvalArgs>),
+}
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const AFTER: &str = "\
+Exit codes:
+  0  done
+  2  the command line cannot be read, or asks for what does not fit together
+  3  a data file, a video or a recording cannot be used
+  4  the judge cannot be asked: no server, no checkpoint, a wrong key
+  5  a file that is written, or a journal, cannot be
+  6  it ran to its end, and the judge failed in some episodes; the same command runs these again";
+
+/// Runs the command line `arguments` (without the program's name). Text for people goes to `out`, progress and errors to
+/// stderr.
+pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -> Exit {
+    let name = OsString::from("vrt");
+    let cli = match Cli::try_parse_from([name].into_iter().chain(arguments)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help that cannot be printed has nobody to be printed for.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            };
+        }
+    };
+    let done = match &cli.command {
+        Command::Eval(arguments) => eval::run(arguments, out),
+    };
+    match done {
+        Ok(exit) => exit,
+        Err(Failure { exit, message }) => {
+            eprintln!("error: {message}");
+            exit
+        }
+    }
+}
+
+/// Prints text for people. Whoever reads through a pipe may stop reading.
+///
+/// # Errors
+/// [`Failure`] if it cannot be written otherwise.
+pub fn say(out: &mut dyn Write, text: &str) -> Result<(), Failure> {
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(FileError::at("write to", "the terminal")(error).into())
+        }
+        _ => Ok(()),
+    }
+}
