@@ -38,6 +38,8 @@ pub enum Purpose {
     Backoff = 13,
     /// Which video of a benchmark's pair is shown first.
     Sides = 14,
+    /// The second episode of a pair that is judged in both orders.
+    SecondOrder = 15,
 }
 
 /// The stream for one purpose, keyed by up to three numbers.

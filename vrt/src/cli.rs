@@ -4,10 +4,14 @@ use std::ffi::OsString;
 use std::io::Write;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use vrt_train::atomic::FileError;
 
+use crate::commands::completions::{self, CompletionsArgs};
 use crate::commands::eval::{self, EvalArgs};
+use crate::commands::judge::{self, JudgeArgs};
+use crate::commands::ops::{self, OpsArgs};
+use crate::eval::table::printable;
 
 /// What the exit code means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +29,8 @@ pub enum Exit {
     Storage = 5,
     /// It ran to its end, and the judge failed in some episodes; the same command runs these again.
     Incomplete = 6,
+    /// The judge answered, and gave no verdict that can be read.
+    NoVerdict = 7,
 }
 
 /// Why a command did not do what it was asked for.
@@ -70,7 +76,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Judge(Box<JudgeArgs>),
     Eval(Box<EvalArgs>),
+    Ops(OpsArgs),
+    Completions(CompletionsArgs),
 }
 
 const STYLES: Styles = Styles::styled()
@@ -80,13 +89,22 @@ const STYLES: Styles = Styles::styled()
     .placeholder(AnsiColor::Cyan.on_default());
 
 const AFTER: &str = "\
+Examples:
+  vrt judge a.mp4 b.mp4 --caption \"a fox jumps\" --server http://localhost:8000 --model qwen2.5-vl-7b
+  vrt eval genai-bench --data genai.json --videos videos/ --server http://localhost:8000 --model m
+  vrt ops
+  vrt completions bash > ~/.local/share/bash-completion/completions/vrt
+
+`vrt COMMAND --help` has more examples.
+
 Exit codes:
   0  done
   2  the command line cannot be read, or asks for what does not fit together
   3  a data file, a video or a recording cannot be used
   4  the judge cannot be asked: no server, no checkpoint, a wrong key
   5  a file that is written, or a journal, cannot be
-  6  it ran to its end, and the judge failed in some episodes; the same command runs these again";
+  6  it ran to its end, and the judge failed in some episodes; the same command runs these again
+  7  the judge answered, and gave no verdict that can be read";
 
 /// Runs the command line `arguments` (without the program's name). Text for people goes to `out`, progress and errors to
 /// stderr.
@@ -105,12 +123,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -
         }
     };
     let done = match &cli.command {
+        Command::Judge(arguments) => judge::run(arguments, out),
         Command::Eval(arguments) => eval::run(arguments, out),
+        Command::Ops(arguments) => ops::run(arguments, out),
+        Command::Completions(arguments) => completions::run(arguments, Cli::command(), out),
     };
     match done {
         Ok(exit) => exit,
         Err(Failure { exit, message }) => {
-            eprintln!("error: {message}");
+            // A message may repeat what a file or a server says.
+            let lines: Vec<String> = message.lines().map(printable).collect();
+            eprintln!("error: {}", lines.join("\n"));
             exit
         }
     }

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod commands;
 pub mod data;
 pub mod eval;
+pub mod judging;
 pub mod prompt;
 pub mod server;
 pub mod video;

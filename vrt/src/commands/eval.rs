@@ -8,14 +8,13 @@ use std::thread;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use vrt_core::episode::Rules;
 use vrt_core::op::PaperOps;
 use vrt_core::policy::Policy;
-use vrt_core::window::MemoryWindow;
 use vrt_train::atomic;
 use vrt_view::Pictures;
 
-use super::judge::{Judge, JudgeArgs};
+use super::policy::{AnyPolicy, PolicyArgs};
+use super::rules::RulesArgs;
 use crate::cli::{Exit, Failure, say};
 use crate::data::{Benchmark, DataSet, HardToJudge, LabelledPair};
 use crate::eval::{
@@ -89,32 +88,11 @@ pub struct EvalArgs {
     #[arg(long, value_enum, value_name = "CHOICE")]
     hard_to_judge: Option<Hard>,
     #[command(flatten)]
-    judge: JudgeArgs,
+    judge: PolicyArgs,
     #[command(flatten)]
     rules: RulesArgs,
     #[command(flatten)]
     output: OutputArgs,
-}
-
-/// What an episode may do. The defaults are the paper's
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Episodes")]
-struct RulesArgs {
-    /// Frames of each video that are shown first
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    frames: u32,
-    /// Tool calls an episode may make
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    max_calls: u8,
-    /// Frames a call may ask for
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    frames_a_call: u32,
-    /// Outcomes of calls that stay in view
-    #[arg(long, value_name = "P", default_value_t = 1)]
-    window: u8,
-    /// Faulty calls that are told to the judge, which may then write again
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    retries: u8,
 }
 
 /// Where things are written
@@ -195,17 +173,6 @@ impl EvalArgs {
         }
     }
 
-    fn rules(&self) -> Rules {
-        Rules {
-            initial_per_video: self.rules.frames,
-            max_calls: self.rules.max_calls,
-            window: MemoryWindow::new(self.rules.window),
-            frames_a_call: self.rules.frames_a_call,
-            retries: self.rules.retries,
-            ..Rules::default()
-        }
-    }
-
     fn shows(&self) -> &'static [Show] {
         match self.redundant {
             true => &[Show::Plain, Show::Redundant],
@@ -215,7 +182,7 @@ impl EvalArgs {
 
     fn setting(&self) -> Result<Setting, Failure> {
         let benchmark = self.benchmark();
-        let rules = self.rules();
+        let rules = self.rules.rules();
         Ok(Setting {
             benchmark: benchmark.name(),
             data: DataFile::of(&self.data).map_err(|error| Failure::new(Exit::Input, error))?,
@@ -295,10 +262,10 @@ pub fn run(arguments: &EvalArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         cases: &cases,
         folder: arguments.run_folder(&setting),
     };
-    let runs = match arguments.judge.open(prompt, setting.seed)? {
-        Judge::Server(policy) => job.runs(&policy),
-        Judge::Checkpoint(policy) => job.runs(&*policy),
-        Judge::Replay(policy) => job.runs(&policy),
+    let runs = match arguments.judge.open(prompt, setting.seed, false)? {
+        AnyPolicy::Server(policy) => job.runs(&policy),
+        AnyPolicy::Checkpoint(policy) => job.runs(&*policy),
+        AnyPolicy::Replay(policy) => job.runs(&policy),
     }?;
     let overall = match arguments.overall {
         Overall::Stated => OverallRule::Stated,
@@ -408,7 +375,7 @@ fn dry_run(
     let estimate = Estimate::of(
         &cases,
         arguments.shows(),
-        &arguments.rules(),
+        &arguments.rules.rules(),
         arguments.judge.pixels(),
         |show, case: &Case| {
             let ended = ended.get(&show);

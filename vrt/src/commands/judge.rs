@@ -1,233 +1,318 @@
-//! In: options that name a judge. Out: the policy they stand for, and what identifies it.
+//! `vrt judge`: which of two videos is better, and why.
 
-use std::fs;
-use std::io::{BufRead, Read};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::fmt::Display;
+use std::io::{Write, stderr};
+use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
-use serde_json::{Value, json};
-use vrt_core::policy::{Replay, Reply};
-use vrt_train::atomic::FileError;
+use clap::builder::NonEmptyStringValueParser;
+use vrt_core::episode::{Episode, Rules};
+use vrt_core::op::{AllOps, OpSet, PaperOps};
+use vrt_core::pair::{PreferencePair, VideoError};
+use vrt_core::policy::Policy;
+use vrt_train::atomic;
+use vrt_view::{Context, Pictures, RecordError, TraceRecord, jsonl, page};
 
-use crate::checkpoint::{CheckpointOptions, CheckpointPolicy, Reader};
-use crate::cli::{Exit, Failure};
-use crate::prompt::Prompt;
-use crate::server::{
-    Address, ApiKey, Client, Endpoint, Journal, Pool, PoolOptions, ServerOptions, ServerPolicy,
-    Timeouts,
-};
+use super::policy::{AnyPolicy, PolicyArgs};
+use super::rules::{RulesArgs, Tools};
+use crate::cli::{Exit, Failure, say};
+use crate::eval::Sides;
+use crate::judging::{Clips, Judged, Opinion, Order, Played, play, transcript};
+use crate::prompt::{DimensionWording, MJ_BENCH_VIDEO, Prompt, RAPIDATA, VIDEO_GEN_REWARD};
+use crate::video::Limits;
 
-/// Who judges: exactly one of --server, --checkpoint and --replay.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Judge (exactly one)")]
+/// Frames of each video that the page shows its course with.
+const STRIP: u32 = 16;
+
+const AFTER: &str = "\
+Examples:
+  vrt judge a.mp4 b.mp4 --caption \"a fox jumps over a fence\" \\
+      --server http://localhost:8000 --model qwen2.5-vl-7b
+  vrt judge a.mp4 b.mp4 --caption \"a fox jumps over a fence\" --swap --html verdict.html \\
+      --checkpoint Qwen2.5-VL-7B/
+      with a model in this process, in both orders, and a page to look through what it saw
+  vrt judge a.mp4 b.mp4 --caption \"a fox jumps over a fence\" --json --traces trace.jsonl \\
+      --server http://localhost:8000 --model qwen2.5-vl-7b > verdict.json
+      for programs: the reasoning goes to stderr
+  vrt judge a.mp4 b.mp4 --caption \"a fox jumps over a fence\" --replay trace.jsonl
+      the same words again, without a model
+
+Verdict:
+  TA, VQ, MQ, OA  the three dimensions and overall: video 1, video 2, or a tie
+  p               the probability of the digit that the judge wrote, where it is given
+  With --swap the verdict is in the order given; what both orders do not agree on is a tie.
+
+A model that was not trained to look often slips in the format of its calls: --retries 2 tells it what was wrong.";
+
+/// Judges two videos: the reasoning as it comes, then the verdict, how sure it is, and its cost
+#[derive(Debug, Args)]
+#[command(after_help = AFTER)]
 pub struct JudgeArgs {
-    /// A server that speaks OpenAI's protocol; several share the work. Its key is read from VRT_API_KEY or OPENAI_API_KEY
-    #[arg(long, value_name = "URL", group = "judge", requires = "model")]
-    server: Vec<String>,
-    /// The model, as the server calls it
-    #[arg(long, value_name = "NAME", requires = "server")]
-    model: Option<String>,
-    /// A folder with a Qwen2.5-VL checkpoint, which runs in this process
-    #[arg(long, value_name = "DIR", group = "judge")]
-    checkpoint: Option<PathBuf>,
-    /// What a judge wrote before: a file of --traces, or a journal
-    #[arg(long, value_name = "FILE", group = "judge")]
-    replay: Option<PathBuf>,
-    /// Requests that a server is given at a time
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    concurrency: u16,
-    /// Softmax temperature; 0 takes the likeliest token, as the paper does
-    #[arg(long, value_name = "T", default_value_t = 0.0, value_parser = temperature)]
-    temperature: f32,
-    /// Tokens a unit may have
-    #[arg(long, value_name = "N", default_value_t = 1024)]
-    max_tokens: u32,
-    /// Visual tokens a picture may have, 28 × 28 pixels each
-    #[arg(long, value_name = "N", default_value_t = 512, value_parser = clap::value_parser!(u32).range(4..=16384))]
-    picture_tokens: u32,
+    /// A file, or a folder of images: MP4, MOV, GIF, WebP, PNG or JPEG
+    #[arg(value_name = "VIDEO1")]
+    first: PathBuf,
+    /// The other one
+    #[arg(value_name = "VIDEO2")]
+    second: PathBuf,
+    /// The text that both videos were made for
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    caption: String,
+    /// How the three dimensions are put to the judge: video-gen-reward, rapidata, mj-bench-video, or three of your own as
+    /// `Name: what it asks; Name: …; Name: …`, standing for TA, VQ and MQ
+    #[arg(long, value_name = "DIMENSIONS", default_value = "video-gen-reward")]
+    dims: Dimensions,
+    /// Judge both orders, and say whether the place decides
+    #[arg(long)]
+    swap: bool,
+    /// Which operations are offered
+    #[arg(long, value_enum, value_name = "SET", default_value_t)]
+    tools: Tools,
+    /// Of the judge's samples and of the second order
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// Ask for no log-probabilities: some servers refuse them
+    #[arg(long)]
+    no_logprobs: bool,
+    #[command(flatten)]
+    policy: PolicyArgs,
+    #[command(flatten)]
+    rules: RulesArgs,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
-/// A judge that can be asked.
-#[derive(Debug)]
-pub enum Judge {
-    /// A served model.
-    Server(ServerPolicy),
-    /// A model in this process.
-    Checkpoint(Box<CheckpointPolicy>),
-    /// Recorded text.
-    Replay(Replay),
+/// Where things are written
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+struct OutputArgs {
+    /// Write a page that shows every round with its frames
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write the episodes as lines for --replay and the trace browser
+    #[arg(long, value_name = "FILE")]
+    traces: Option<PathBuf>,
+    /// Print one JSON object; the reasoning goes to stderr
+    #[arg(long)]
+    json: bool,
 }
 
-impl JudgeArgs {
-    /// Whether a judge is named.
-    pub fn is_named(&self) -> bool {
-        !self.server.is_empty() || self.checkpoint.is_some() || self.replay.is_some()
-    }
+/// The names of the dimensions and what they ask.
+#[derive(Clone, Debug)]
+struct Dimensions([DimensionWording; 3]);
 
-    /// Whether recorded text is played back.
-    pub fn is_recorded(&self) -> bool {
-        self.replay.is_some()
-    }
+impl FromStr for Dimensions {
+    type Err = String;
 
-    /// Fewest and most pixels of a picture.
-    pub fn pixels(&self) -> [u64; 2] {
-        [4 * 784, u64::from(self.picture_tokens) * 784]
-    }
-
-    /// What decides the judge's words: kind, model and how it samples. Where servers are does not.
-    ///
-    /// # Errors
-    /// [`Failure`] if the checkpoint or the recording cannot be read, or no judge is named.
-    pub fn identity(&self) -> Result<Value, Failure> {
-        let Self {
-            temperature,
-            max_tokens,
-            ..
-        } = self;
-        let sampled = |kind: &str, model: &str, digest: Option<String>| {
-            json!({"kind": kind, "model": model, "blake3": digest, "temperature": temperature,
-                "max_tokens": max_tokens, "pixels": self.pixels()})
-        };
-        if let Some(model) = &self.model {
-            let mut identity = sampled("server", model, None);
-            identity["pictures"] = json!("png");
-            Ok(identity)
-        } else if let Some(folder) = &self.checkpoint {
-            let digest = outline(folder).map_err(|error| Failure::new(Exit::Judge, error))?;
-            Ok(sampled("checkpoint", &name(folder), Some(digest)))
-        } else if let Some(file) = &self.replay {
-            let bytes = fs::read(file).map_err(FileError::at("read", file));
-            let bytes = bytes.map_err(|error| Failure::new(Exit::Input, error))?;
-            let digest = blake3::hash(&bytes).to_hex().to_string();
-            Ok(json!({"kind": "replay", "model": name(file), "blake3": digest}))
-        } else {
-            Err(unnamed())
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "video-gen-reward" => return Ok(Self(VIDEO_GEN_REWARD.clone())),
+            "rapidata" => return Ok(Self(RAPIDATA.clone())),
+            "mj-bench-video" => return Ok(Self(MJ_BENCH_VIDEO.clone())),
+            _ => {}
         }
-    }
-
-    /// The judge, asked with these words.
-    ///
-    /// # Errors
-    /// [`Failure`] if it cannot be reached, loaded or read, or none is named.
-    pub fn open(&self, prompt: Prompt, seed: u64) -> Result<Judge, Failure> {
-        let refuse = |why: String| Failure::new(Exit::Judge, why);
-        if let Some(model) = &self.model {
-            let options = ServerOptions {
-                temperature: self.temperature,
-                max_tokens: self.max_tokens,
-                seed,
-                pixels: self.pixels(),
-                ..ServerOptions::new(model)
-            };
-            let pool = Arc::new(self.pool(seed)?);
-            pool.ready().map_err(|error| refuse(error.to_string()))?;
-            Ok(Judge::Server(ServerPolicy::new(pool, prompt, options)))
-        } else if let Some(folder) = &self.checkpoint {
-            let reader = Reader::open(folder).map_err(|error| refuse(error.to_string()))?;
-            let options = CheckpointOptions {
-                temperature: self.temperature,
-                max_tokens: self.max_tokens,
-                seed,
-                pixels: self.pixels(),
-                ..CheckpointOptions::default()
-            };
-            let policy = CheckpointPolicy::new(reader, prompt, options);
-            Ok(Judge::Checkpoint(Box::new(policy)))
-        } else if let Some(file) = &self.replay {
-            let recorded = recorded(file).map_err(|why| Failure::new(Exit::Input, why))?;
-            Ok(Judge::Replay(Replay::new(recorded)))
-        } else {
-            Err(unnamed())
-        }
-    }
-
-    fn pool(&self, seed: u64) -> Result<Pool, Failure> {
-        let usage = |why: String| Failure::new(Exit::Usage, why);
-        let key = ApiKey::from_environment().map_err(|error| usage(error.to_string()))?;
-        let endpoints = self.server.iter().map(|url| {
-            let address = Address::new(url).map_err(|error| usage(error.to_string()))?;
-            Ok(Endpoint {
-                client: Client::new(address, key.clone(), &Timeouts::default()),
-                concurrency: usize::from(self.concurrency),
+        let own = text.split(';').map(|one| {
+            let (name, explanation) = one.split_once(':')?;
+            let (name, explanation) = (name.trim(), explanation.trim());
+            let both = !name.is_empty() && !explanation.is_empty();
+            both.then(|| DimensionWording {
+                name: name.to_owned().into(),
+                explanation: explanation.to_owned().into(),
             })
         });
-        let options = PoolOptions {
+        own.collect::<Option<Vec<_>>>()
+            .and_then(|own| own.try_into().ok())
+            .map(Self)
+            .ok_or_else(|| {
+                "name video-gen-reward, rapidata or mj-bench-video, or write three `Name: what it asks`, parted by `;`"
+                    .to_owned()
+            })
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Failure`] with its exit code.
+pub fn run(arguments: &JudgeArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let input = |error: &dyn Display| Failure::new(Exit::Input, error);
+    let JudgeArgs {
+        policy: chosen,
+        output,
+        seed,
+        ..
+    } = arguments;
+    let rules = arguments.rules.rules();
+    let paths = [&*arguments.first, &*arguments.second];
+    let identity = chosen.identity()?;
+    let clips = Clips::open(paths, &arguments.caption, &Limits::default())
+        .map_err(|error| input(&error))?;
+    clips
+        .look(rules.initial_per_video)
+        .map_err(|error| input(&error))?;
+    let mut aside = stderr();
+    let mut told: &mut dyn Write = match output.json {
+        true => &mut aside,
+        false => &mut *out,
+    };
+    say(&mut told, &transcript::opening(&clips, &chosen.title()))?;
+    let job = Job {
+        arguments,
+        clips: &clips,
+        rules,
+    };
+    let (opinions, records) = match arguments.tools {
+        Tools::Paper => job.judge::<PaperOps>(&mut told)?,
+        Tools::All => job.judge::<AllOps>(&mut told)?,
+    };
+    if let Some(path) = &output.traces {
+        atomic::write(path, jsonl::write(&records).as_bytes())?;
+    }
+    if let Some(path) = &output.html {
+        let title = format!("{} / {}", clips.names()[0], clips.names()[1]);
+        atomic::write(path, page(&records, &title).as_bytes())?;
+    }
+    let judged = Judged::of(&clips, identity, rules, *seed, opinions);
+    say(&mut told, &transcript::closing(&judged, &arguments.dims.0))?;
+    for path in output.html.iter().chain(&output.traces) {
+        say(&mut told, &format!("written: {}\n", path.display()))?;
+    }
+    if output.json {
+        let text = serde_json::to_string_pretty(&judged);
+        let text = text.map_err(|error| Failure::new(Exit::Storage, error))?;
+        say(out, &(text + "\n"))?;
+    }
+    if let Some(reason) = judged.orders.iter().find_map(|one| one.failed.as_deref()) {
+        let why = crate::eval::table::printable(reason);
+        return Err(Failure::new(
+            Exit::Judge,
+            format!("the judge failed: {why}"),
+        ));
+    }
+    match judged.verdict {
+        Some(_) => Ok(Exit::Done),
+        None => Err(Failure::new(
+            Exit::NoVerdict,
+            "the judge gave no verdict; --retries N tells it what was wrong with a call, --max-tokens N lets it write more",
+        )),
+    }
+}
+
+struct Job<'a> {
+    arguments: &'a JudgeArgs,
+    clips: &'a Clips,
+    rules: Rules,
+}
+
+impl Job<'_> {
+    /// Judges one order or both.
+    fn judge<O: OpSet>(
+        &self,
+        told: &mut dyn Write,
+    ) -> Result<(Vec<Opinion>, Vec<TraceRecord>), Failure> {
+        let JudgeArgs {
+            policy,
             seed,
-            ..PoolOptions::default()
+            no_logprobs,
+            ..
+        } = self.arguments;
+        let prompt = Prompt::of::<O>(&self.rules, &self.arguments.dims.0);
+        let policy = policy.open(prompt, *seed, !no_logprobs)?;
+        let orders: &[Sides] = match self.arguments.swap {
+            true => &[Sides::AsFiled, Sides::Swapped],
+            false => &[Sides::AsFiled],
         };
-        let endpoints = endpoints.collect::<Result<_, Failure>>()?;
-        Pool::new(endpoints, options).map_err(|error| usage(error.to_string()))
+        let (mut opinions, mut records) = (Vec::new(), Vec::new());
+        for &sides in orders {
+            let before = policy.tokens_read();
+            let pair = self.clips.pair(Order { sides, seed: *seed });
+            let played = match &policy {
+                AnyPolicy::Server(policy) => self.play::<O, _>(policy, &pair, sides, told),
+                AnyPolicy::Checkpoint(policy) => self.play::<O, _>(&**policy, &pair, sides, told),
+                AnyPolicy::Replay(policy) => self.play::<O, _>(policy, &pair, sides, told),
+            }?;
+            let after = policy.tokens_read();
+            let read = after.zip(before).map(|(after, before)| after - before);
+            let record = self.record(&played, &pair, sides)?;
+            opinions.push(Opinion::of(self.clips, sides, &played, &record, read));
+            records.push(record);
+        }
+        Ok((opinions, records))
+    }
+
+    fn play<O: OpSet, P: Policy>(
+        &self,
+        policy: &P,
+        pair: &PreferencePair,
+        sides: Sides,
+        told: &mut dyn Write,
+    ) -> Result<Played, Failure> {
+        let initial = pair.pool().evenly(self.rules.initial_per_video);
+        say(told, &transcript::order(pair, &initial, sides))?;
+        let mut said = Ok(());
+        let mut watch = |episode: &Episode, seconds: f64| {
+            if said.is_ok() {
+                said = say(told, &transcript::round(episode, &self.rules, seconds));
+            }
+        };
+        let played = play::<O, P>(policy, pair, &self.rules, &mut watch);
+        said?;
+        let exit = match self.arguments.policy.is_recorded() {
+            true => Exit::Input,
+            false => Exit::Judge,
+        };
+        let played = played.map_err(|error| {
+            let hint = match exit {
+                Exit::Input => "; a recording is found by caption, names and lengths of the videos, and with --swap by seed",
+                _ => "",
+            };
+            Failure::new(exit, format!("{error}{hint}"))
+        })?;
+        match damaged(&played.episode, pair) {
+            Some(error) => Err(Failure::new(Exit::Input, error)),
+            None => Ok(played),
+        }
+    }
+
+    fn record(
+        &self,
+        played: &Played,
+        pair: &PreferencePair,
+        sides: Sides,
+    ) -> Result<TraceRecord, Failure> {
+        let output = &self.arguments.output;
+        let pictures = match (&output.html, &output.traces) {
+            (Some(_), _) => Pictures::Strips { per_video: STRIP },
+            (None, Some(_)) => Pictures::Shown,
+            (None, None) => Pictures::None,
+        };
+        let record = |pictures| {
+            let context = Context {
+                source: match sides {
+                    Sides::AsFiled => "as given",
+                    Sides::Swapped => "the other order",
+                },
+                videos: self.clips.video_names(sides),
+                seconds: &played.seconds,
+                pictures,
+                ..Context::default()
+            };
+            TraceRecord::new(&played.episode, pair, &self.rules, context)
+        };
+        match record(pictures) {
+            // A frame that nobody was shown may be damaged; those that somebody was are whole.
+            Err(RecordError::Video(_)) => record(Pictures::Shown),
+            made => made,
+        }
+        .map_err(|error| Failure::new(Exit::Input, error))
     }
 }
 
-fn temperature(text: &str) -> Result<f32, String> {
-    let value: f32 = text.parse().map_err(|_| "not a number".to_owned())?;
-    let sound = value.is_finite() && value >= 0.0;
-    sound
-        .then_some(value)
-        .ok_or_else(|| "write a number from 0 on".to_owned())
-}
-
-fn unnamed() -> Failure {
-    let why =
-        "no judge is named; give --server URL --model NAME, --checkpoint DIR, or --replay FILE";
-    Failure::new(Exit::Usage, why)
-}
-
-fn name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    name.to_string_lossy().into_owned()
-}
-
-/// blake3 over the names and sizes of a checkpoint's files and the words of its configuration: reading 16 GB of weights
-/// once more would take longer than judging a pair.
-fn outline(folder: &Path) -> Result<String, FileError> {
-    let unread = |error| FileError::at("read", folder)(error);
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unread)? {
-        let entry = entry.map_err(unread)?;
-        let size = entry.metadata().map_err(unread)?.len();
-        files.push((entry.file_name().to_string_lossy().into_owned(), size));
-    }
-    files.sort();
-    let mut hasher = blake3::Hasher::new();
-    for (name, size) in files {
-        hasher.update(name.as_bytes()).update(&size.to_le_bytes());
-    }
-    let config = folder.join("config.json");
-    let config = fs::read(&config).map_err(FileError::at("read", &config))?;
-    Ok(hasher.update(&config).finalize().to_hex().to_string())
-}
-
-type Recorded = Vec<(vrt_core::pair::PairKey, u32, Vec<Reply>)>;
-
-/// The replies of a file of traces, or of a journal.
-fn recorded(file: &Path) -> Result<Recorded, String> {
-    let open = || fs::File::open(file).map_err(FileError::at("read", file));
-    let mut lines = std::io::BufReader::new(open().map_err(|error| error.to_string())?);
-    let mut first = Vec::new();
-    lines
-        .read_until(b'\n', &mut first)
-        .map_err(|error| FileError::at("read", file)(error).to_string())?;
-    if first.starts_with(b"{\"journal\"") {
-        let records = Journal::read(file).map_err(|error| error.to_string())?;
-        let ended = records.into_iter().filter(|record| record.failed.is_none());
-        return Ok(ended
-            .map(|record| (record.pair, record.sample, record.replies))
-            .collect());
-    }
-    let name = file.display().to_string();
-    let whole = std::io::Cursor::new(first).chain(lines);
-    let records = vrt_view::jsonl::read(&name, whole).map_err(|error| error.to_string())?;
-    let replies = records.into_iter().map(|record| {
-        let rounds = record.rounds.into_iter().map(|round| Reply {
-            text: round.text,
-            tokens: round.tokens,
-            cut: round.cut,
-            sampled: Vec::new(),
-        });
-        (record.pair, record.sample, rounds.collect())
-    });
-    Ok(replies.collect())
+/// The first picture of an episode that its video cannot give, if the policy failed: then that is the cause.
+fn damaged(episode: &Episode, pair: &PreferencePair) -> Option<VideoError> {
+    let Some(vrt_core::episode::StopReason::Policy(_)) = episode.stop else {
+        return None;
+    };
+    let shown = episode.outcomes().flat_map(|outcome| outcome.views.clone());
+    shown.filter_map(|view| pair.view(view).err()).next()
 }
