@@ -27,8 +27,8 @@ pub fn params() -> ArmParams {
     params.cold_start.traces = 64;
     params.cold_start.epochs = 10;
     params.cold_start.batch = 8;
-    params.rft.prompts = 16;
-    params.rft.samples = 2;
+    params.rft.prompts = 48;
+    params.rft.samples = 4;
     params.rft.epochs = 2;
     params.rft.batch = 4;
     params.grpo.steps = 2;

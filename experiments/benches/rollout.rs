@@ -5,6 +5,8 @@
 #[path = "../../vrt-train/benches/rate/mod.rs"]
 mod rate;
 
+mod floor;
+
 use criterion::{Criterion, criterion_group, criterion_main};
 use dfdx::prelude::Cpu;
 use experiments::kit::{Kit, Offered};
@@ -29,8 +31,12 @@ use vrt_train::learner::{Learner, Scope, Sight};
 use vrt_train::optim::{AdamWConfig, Decay, Schedule};
 use vrt_train::sft::{self, SftConfig};
 
+/// The program's own allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const TRACES: u32 = 1536;
-const PAIRS: u32 = 64;
+const PAIRS: u32 = 256;
 const SAMPLES: u32 = 8;
 const THREADS: usize = 2;
 
@@ -51,9 +57,10 @@ fn cold_start(world: &World, vocabulary: &Vocabulary) -> Tiny {
     let mut learner = Learner::new(flat, Scope::Language, AdamWConfig::default(), THREADS)
         .expect("the parameters are the model's own");
     let bank = FrameBank::default();
+    let tower = learner.model.encoder().expect("the model is whole");
     for (pair, sequence) in &traces {
         let wanted: Vec<_> = sequence.views().map(|view| (*pair, view)).collect();
-        bank.look(&learner.model, &wanted)
+        bank.look(&tower, &wanted)
             .expect("the world draws every frame");
     }
     let config = SftConfig {
@@ -77,20 +84,6 @@ fn cold_start(world: &World, vocabulary: &Vocabulary) -> Tiny {
     learner.model
 }
 
-/// Rows that pass through the decoder: a prompt once a group, every other row once a sample.
-fn rows(rollouts: &[Rollout]) -> usize {
-    let lengths = rollouts.iter().map(|group| {
-        let all = group
-            .samples
-            .iter()
-            .filter_map(|sample| sample.sequence.as_ref());
-        let first = all.clone().next().and_then(|one| one.targets.first());
-        let prompt = first.map_or(0, |target| target.row as usize);
-        prompt + all.map(|one| one.rows.len() - prompt).sum::<usize>()
-    });
-    lengths.sum()
-}
-
 fn sampling(c: &mut Criterion) {
     let world = World::new(WORLD_SEED, WorldConfig::default()).expect("the default world is valid");
     let vocabulary = Offered::paper()
@@ -106,10 +99,9 @@ fn sampling(c: &mut Criterion) {
         step: 0,
         max_tokens: 64,
     };
-    let macs = model.decoder_config().macs();
     for threads in [1, 2] {
         let mut samples = Samples::default();
-        let mut seen: Option<(Ledger, usize)> = None;
+        let mut seen: Option<(Ledger, Vec<Rollout>)> = None;
         let mut group = c.benchmark_group("rollout");
         group.sample_size(10);
         group.bench_function(threads.to_string(), |b| {
@@ -122,24 +114,24 @@ fn sampling(c: &mut Criterion) {
                 let (rollouts, ledger) =
                     rollout::<PaperOps, _>(&policy, &pairs, SAMPLES, &Rules::default(), threads)
                         .expect("every pair can be judged");
-                seen = Some((ledger, rows(&rollouts)));
+                seen = Some((ledger, rollouts));
             });
         });
         group.finish();
-        let Some((ledger, rows)) = seen else { continue };
-        let items = [
-            ("episodes", ledger.asked as f64),
-            ("tokens", ledger.tokens as f64),
-        ];
-        rate::report(
-            "rollout",
-            threads,
-            &samples,
-            &items,
-            2.0 * (macs * rows) as f64,
+        let (Some((ledger, rollouts)), Some(took)) = (seen, samples.median()) else {
+            continue;
+        };
+        let floor = floor::report(&model, &pairs, &rollouts, threads);
+        println!(
+            "RATE rollout threads={threads} wall={:.5} cpu={:.5}  {:.0} episodes/s  {:.0} tokens/s  {:.0} % of the floor",
+            took.wall,
+            took.cpu,
+            ledger.asked as f64 / took.wall,
+            ledger.tokens as f64 / took.wall,
+            100.0 * floor / took.wall,
         );
         println!(
-            "     {} episodes: {} calls, {} tokens, {rows} rows, stops {:?}",
+            "     {} episodes: {} calls, {} tokens, stops {:?}",
             ledger.asked, ledger.calls, ledger.tokens, ledger.stops
         );
     }

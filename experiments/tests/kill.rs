@@ -25,7 +25,7 @@ world = { p_event = 0.1, p_global = 0.03, p_site = 0.3, p_real = 0.2 }
 tower = { steps = 12, batch = 256 }
 base = { traces = 512, batch = 8 }
 cold_start = { traces = 64, epochs = 10, batch = 8 }
-rft = { prompts = 16, samples = 2, epochs = 16, batch = 4 }
+rft = { prompts = 48, samples = 4, epochs = 8, batch = 4 }
 grpo = { steps = 3, prompts = 4, group = 4, batch = 8 }
 eval = { pairs_per_split = 64, splits = ["short"] }
 

@@ -73,9 +73,10 @@ fn the_trainer_and_the_sampler_agree() {
     let sharp: Vec<f32> = model.to_flat().iter().map(|x| 1.5 * x).collect();
     model.load_flat(&sharp).unwrap();
     let bank = FrameBank::default();
+    let tower = model.encoder().unwrap();
     for (pair, sequence) in pairs.iter().zip(&sequences) {
         let wanted: Vec<_> = sequence.views().map(|view| (pair, view)).collect();
-        bank.look(&model, &wanted).unwrap();
+        bank.look(&tower, &wanted).unwrap();
     }
     let mut by_width = Vec::new();
     for width in [0, 1, 3] {

@@ -108,7 +108,7 @@ fn the_trainer_and_the_sampler_agree_on_pictures_that_are_no_frames() {
             .iter()
             .filter(|(_, view)| view.plain().is_none())
             .count();
-        bank.look(&model, &wanted).unwrap();
+        bank.look(&model.encoder().unwrap(), &wanted).unwrap();
     }
     assert!(drawn > 10, "{drawn}");
     let mut rows = Vec::new();
@@ -275,6 +275,6 @@ fn every_operation_works_on_decoded_video() {
     let region = json!({"frame": 3, "left": 250, "top": 0, "right": 500, "bottom": 1000});
     let close = AllOps::call("zoom_in", &region, &mut Workspace::new(&pair)).unwrap();
     let views = [close.views[0], outcome.views[0]].map(|view| (&pair, view));
-    let tokens = bank.look(&model, &views).unwrap();
+    let tokens = bank.look(&model.encoder().unwrap(), &views).unwrap();
     assert_ne!(tokens[0], tokens[1]);
 }

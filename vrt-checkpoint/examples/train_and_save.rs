@@ -146,7 +146,7 @@ fn all(_: &Checkpoint, model: &mut Golden, asked: &Asked) -> Result<Vec<f64>, Bo
             1.0,
             |logps, _| loss(logps),
         )?;
-        optimizer.step(&mut flat, &shard.grads, &trained, RATE);
+        optimizer.step(&mut flat, &shard.grads, &trained, RATE, 1);
         model.load_flat(&flat)?;
         losses.push(shard.loss);
     }

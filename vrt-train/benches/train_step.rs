@@ -89,16 +89,8 @@ fn measure<V, X>(
                         .expect("the batch fits the model")
                         .grads
                 });
-                let gradient = parts
-                    .into_iter()
-                    .reduce(|mut sum, part| {
-                        sum.iter_mut()
-                            .zip(part)
-                            .for_each(|(sum, more)| *sum += more);
-                        sum
-                    })
-                    .expect("there are shards");
-                adam.step(&mut parameters, &gradient, &all, 1e-5);
+                let gradient = shard::sum(parts, threads);
+                adam.step(&mut parameters, &gradient, &all, 1e-5, threads);
                 model
                     .load_flat(&parameters)
                     .expect("the parameters are the model's own");

@@ -224,19 +224,14 @@ impl Learner {
                 loss,
             ))
         });
-        let mut gradient: Vec<f32> = Vec::new();
+        let mut parts = Vec::with_capacity(SHARDS);
         let mut logged = Vec::with_capacity(SHARDS);
         for done in results.into_iter().flatten() {
             let (part, value) = done?;
-            if gradient.is_empty() {
-                gradient = part;
-            } else {
-                for (sum, more) in gradient.iter_mut().zip(part) {
-                    *sum += more;
-                }
-            }
+            parts.push(part);
             logged.push(value);
         }
+        let gradient = shard::sum(parts, self.threads);
         let norm = self.apply(&gradient, rate)?;
         Ok(Step {
             norm,
@@ -249,9 +244,13 @@ impl Learner {
     /// # Errors
     /// [`LearnError`]; nothing was changed then.
     pub fn apply(&mut self, gradient: &[f32], rate: f32) -> Result<f32, LearnError> {
-        let norm = self
-            .optimizer
-            .step(&mut self.parameters, gradient, &self.trained, rate);
+        let norm = self.optimizer.step(
+            &mut self.parameters,
+            gradient,
+            &self.trained,
+            rate,
+            self.threads,
+        );
         if !norm.is_finite() {
             return Err(LearnError::Diverged {
                 step: self.optimizer.step,

@@ -3,7 +3,6 @@
 //! Gradients, moments and parameters have the size of the adapters; the base is shared by all threads and never
 //! copied. How a batch is cut into shards is the caller's, and part of a result's identity.
 
-use vrt_core::model::gradients::Shard;
 use vrt_core::model::lora::{Lora, LoraError};
 use vrt_core::sequence::Packed;
 use vrt_core::shard;
@@ -86,22 +85,23 @@ impl LoraLearner {
             let Part { batch, visual } = parts[number];
             lora.loss_gradients(batch, visual, temperature, |logps, _| loss(number, logps))
         });
-        let mut sum = Shard {
-            loss: 0.0,
-            grads: vec![0.0; self.parameters.len()],
-        };
+        let mut total = 0.0;
+        let mut grads = Vec::with_capacity(parts.len());
         for shard in shards {
             let shard = shard?;
-            sum.loss += shard.loss;
-            vrt_core::model::kernels::add(&mut sum.grads, &shard.grads);
+            total += shard.loss;
+            grads.push(shard.grads);
         }
+        let mut gradient = shard::sum(grads, self.threads);
+        // A step without shards goes along no gradient.
+        gradient.resize(self.parameters.len(), 0.0);
         let all = [Trained {
             range: 0..self.parameters.len(),
             decays: true,
         }];
         let norm = self
             .optimizer
-            .step(&mut self.parameters, &sum.grads, &all, rate);
+            .step(&mut self.parameters, &gradient, &all, rate, self.threads);
         if !norm.is_finite() {
             return Err(LoraStepError::Diverged {
                 step: self.optimizer.step,
@@ -111,9 +111,6 @@ impl LoraLearner {
         self.lora
             .load_flat(&self.parameters)
             .map_err(LoraError::Model)?;
-        Ok(LoraStep {
-            loss: sum.loss,
-            norm,
-        })
+        Ok(LoraStep { loss: total, norm })
     }
 }

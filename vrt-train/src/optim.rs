@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use vrt_core::shard::{self, STRETCH};
 
 /// Constants of AdamW; the learning rate comes with each step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,7 +117,7 @@ impl AdamW {
         }
     }
 
-    /// One step on the trained stretches; returns the gradient's norm before clipping.
+    /// One step on the trained stretches, which stand in order and apart; returns the gradient's norm before clipping.
     ///
     /// A gradient that is not finite changes nothing and is returned as it is: the caller reports it.
     pub fn step(
@@ -125,17 +126,13 @@ impl AdamW {
         gradient: &[f32],
         trained: &[Trained],
         rate: f32,
+        threads: usize,
     ) -> f32 {
-        let square: f64 = trained
-            .iter()
-            .map(|part| {
-                gradient[part.range.clone()]
-                    .iter()
-                    .map(|&g| f64::from(g) * f64::from(g))
-                    .sum::<f64>()
-            })
-            .sum();
-        let norm = square.sqrt() as f32;
+        let stretches: Vec<Trained> = trained.iter().flat_map(Trained::stretches).collect();
+        let squares = shard::in_order(stretches.len(), threads, |i| {
+            square_sum(&gradient[stretches[i].range.clone()])
+        });
+        let norm = squares.iter().sum::<f64>().sqrt() as f32;
         if !norm.is_finite() {
             return norm;
         }
@@ -145,32 +142,122 @@ impl AdamW {
             1.0
         };
         self.step += 1;
-        let [b1, b2] = self.config.betas;
-        let correct1 = 1.0 / (1.0 - f64::from(b1).powf(self.step as f64)) as f32;
-        let correct2 = 1.0 / (1.0 - f64::from(b2).powf(self.step as f64)) as f32;
-        for part in trained {
-            let range = part.range.clone();
-            let decay = if part.decays {
-                1.0 - rate * self.config.weight_decay
-            } else {
-                1.0
-            };
-            let moments = self.first[range.clone()]
-                .iter_mut()
-                .zip(&mut self.second[range.clone()]);
-            for ((p, &g), (m, v)) in parameters[range.clone()]
-                .iter_mut()
-                .zip(&gradient[range])
-                .zip(moments)
-            {
-                let g = g * scale;
-                *m = b1 * *m + (1.0 - b1) * g;
-                *v = b2 * *v + (1.0 - b2) * g * g;
-                *p = decay * *p
-                    - rate * (*m * correct1) / ((*v * correct2).sqrt() + self.config.eps);
-            }
-        }
+        let correction = |beta: f32| {
+            let left = f64::from(beta).powf(self.step as f64);
+            1.0 / (1.0 - left) as f32
+        };
+        let pass = Pass {
+            config: self.config,
+            scale,
+            rate,
+            corrections: self.config.betas.map(correction),
+        };
+        let mut parameters = Cut::new(parameters);
+        let mut first = Cut::new(&mut self.first);
+        let mut second = Cut::new(&mut self.second);
+        let pieces = stretches
+            .into_iter()
+            .map(|Trained { range, decays }| Piece {
+                parameters: parameters.take(&range),
+                first: first.take(&range),
+                second: second.take(&range),
+                gradient: &gradient[range],
+                decays,
+            })
+            .collect();
+        shard::each(pieces, threads, |piece| pass.update(piece));
         norm
+    }
+}
+
+impl Trained {
+    /// The same in pieces that one thread takes at a time; where they are cut depends on the model alone.
+    fn stretches(&self) -> impl Iterator<Item = Self> {
+        let Self { range, decays } = self.clone();
+        range.clone().step_by(STRETCH).map(move |from| Self {
+            range: from..range.end.min(from + STRETCH),
+            decays,
+        })
+    }
+}
+
+/// `Σ x²`, eight sums side by side.
+fn square_sum(x: &[f32]) -> f64 {
+    let (chunks, tail) = x.as_chunks::<8>();
+    let mut lanes = [0.0f64; 8];
+    for chunk in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane += f64::from(x) * f64::from(x);
+        }
+    }
+    for (lane, &x) in lanes.iter_mut().zip(tail) {
+        *lane += f64::from(x) * f64::from(x);
+    }
+    lanes.iter().sum()
+}
+
+/// A vector that is cut into ranges that stand in order and apart.
+struct Cut<'a> {
+    rest: &'a mut [f32],
+    /// Where the rest begins.
+    from: usize,
+}
+
+impl<'a> Cut<'a> {
+    fn new(whole: &'a mut [f32]) -> Self {
+        Self {
+            rest: whole,
+            from: 0,
+        }
+    }
+
+    fn take(&mut self, range: &Range<usize>) -> &'a mut [f32] {
+        let rest = std::mem::take(&mut self.rest);
+        let (before, rest) = rest.split_at_mut(range.end - self.from);
+        self.rest = rest;
+        let skipped = range.start - self.from;
+        self.from = range.end;
+        &mut before[skipped..]
+    }
+}
+
+/// A stretch of everything that a step reads or writes.
+struct Piece<'a> {
+    parameters: &'a mut [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+    gradient: &'a [f32],
+    decays: bool,
+}
+
+/// What is the same for every parameter of a step.
+struct Pass {
+    config: AdamWConfig,
+    /// What clipping leaves of the gradient.
+    scale: f32,
+    rate: f32,
+    /// `1 / (1 − βᵗ)` of both moments.
+    corrections: [f32; 2],
+}
+
+impl Pass {
+    fn update(&self, piece: Piece<'_>) {
+        let [b1, b2] = self.config.betas;
+        let [correct1, correct2] = self.corrections;
+        let decay = if piece.decays {
+            1.0 - self.rate * self.config.weight_decay
+        } else {
+            1.0
+        };
+        let moments = piece.first.iter_mut().zip(piece.second);
+        let each = piece.parameters.iter_mut().zip(piece.gradient).zip(moments);
+        for ((p, &g), (m, v)) in each {
+            let g = g * self.scale;
+            *m = b1 * *m + (1.0 - b1) * g;
+            *v = b2 * *v + (1.0 - b2) * g * g;
+            *p = decay * *p
+                - self.rate * (*m * correct1) / ((*v * correct2).sqrt() + self.config.eps);
+        }
     }
 }
 
@@ -208,7 +295,7 @@ mod tests {
             decays: true,
         }];
         for g in gradients {
-            adam.step(&mut p, &g, &all, 0.1);
+            adam.step(&mut p, &g, &all, 0.1, 2);
         }
         for i in 0..2 {
             assert!(
@@ -226,12 +313,12 @@ mod tests {
             range: 1..2,
             decays: false,
         }];
-        adam.step(&mut p, &[f32::NAN, 1.0, f32::NAN], &part, 0.1);
+        adam.step(&mut p, &[f32::NAN, 1.0, f32::NAN], &part, 0.1, 2);
         assert_eq!((p[0], p[2]), (1.0, 3.0));
         assert!(p[1] < 2.0);
         let before = (p, adam.clone());
         assert!(
-            adam.step(&mut p, &[0.0, f32::NAN, 0.0], &part, 0.1)
+            adam.step(&mut p, &[0.0, f32::NAN, 0.0], &part, 0.1, 2)
                 .is_nan()
         );
         assert_eq!((p, adam), before);

@@ -143,10 +143,11 @@ impl<K: Kit> Stage for Base<K> {
                 Sight::Patches(&patches)
             } else {
                 bank.clear();
+                let tower = learner.model.encoder().map_err(failed)?;
                 shard::in_order(pairs.len(), threads, |i| {
                     let wanted: Vec<_> =
                         sequences[i].views().map(|view| (&pairs[i], view)).collect();
-                    bank.look(&learner.model, &wanted).map(drop)
+                    bank.look(&tower, &wanted).map(drop)
                 })
                 .into_iter()
                 .collect::<Result<(), _>>()

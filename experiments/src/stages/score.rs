@@ -235,7 +235,8 @@ pub fn rewards(
         .iter()
         .flat_map(|(pair, sequence)| views(sequence).into_iter().map(|view| (*pair, view)))
         .collect();
-    let mut tokens = bank.look(model, &wanted).map_err(failed)?.into_iter();
+    let tower = model.encoder().map_err(failed)?;
+    let mut tokens = bank.look(&tower, &wanted).map_err(failed)?.into_iter();
     let mut seen = Vec::with_capacity(read.len());
     for (_, sequence) in &read {
         let count = views(sequence).len();

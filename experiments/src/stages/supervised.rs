@@ -35,10 +35,11 @@ pub fn look(
     traces: &[(PreferencePair, Sequence)],
     threads: usize,
 ) -> Result<(), StageError> {
+    let tower = learner.model.encoder().map_err(failed)?;
     shard::in_order(traces.len(), threads, |i| {
         let (pair, sequence) = &traces[i];
         let wanted: Vec<_> = sequence.views().map(|view| (pair, view)).collect();
-        bank.look(&learner.model, &wanted).map(drop)
+        bank.look(&tower, &wanted).map(drop)
     })
     .into_iter()
     .collect::<Result<(), _>>()

@@ -63,7 +63,7 @@ impl Stage for Tower {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn params(&self) -> Value {
@@ -145,17 +145,16 @@ impl Stage for Tower {
                     1.0 / batch as f32,
                 )
             });
-            let mut gradient = vec![0.0; flat.len()];
+            let mut gradients = Vec::with_capacity(SHARDS);
             let mut loss = 0.0;
             for part in parts {
-                let (value, grads) = part?;
+                let (value, gradient) = part?;
                 loss += value;
-                gradient
-                    .iter_mut()
-                    .zip(grads)
-                    .for_each(|(sum, more)| *sum += more);
+                gradients.push(gradient);
             }
-            let norm = optimizer.step(&mut flat, &gradient, &trained, schedule.at(step, steps));
+            let gradient = shard::sum(gradients, cx.threads());
+            let rate = schedule.at(step, steps);
+            let norm = optimizer.step(&mut flat, &gradient, &trained, rate, cx.threads());
             model.load_flat(&flat[..parameters]).map_err(failed)?;
             cx.metrics().record(step, &Metrics { loss, norm })?;
             cx.progress().message(format!("loss {loss:.3}"));

@@ -1,13 +1,13 @@
 //! In: the keys and values of one sequence as its rows are run. Out: attention over those still visible.
 //!
-//! Keys stand in blocks of 8 positions with the positions innermost, so that one vector holds 8 scores.
+//! Keys stand in blocks of 16 positions with the positions innermost, so that one vector holds as many scores.
 
-use super::kernels;
+use super::kernels::{self, Work, wide};
 use super::weights::DecoderConfig;
 use crate::window::visible;
 
 /// Positions in a block of keys.
-const BLOCK: usize = 8;
+const BLOCK: usize = 16;
 
 /// One sequence's keys and values in all layers, with the tags of its rows.
 ///
@@ -151,6 +151,25 @@ impl Cache {
         mask: &[f32],
         scores: &mut Vec<f32>,
     ) {
+        wide(Attend {
+            cache: self,
+            layer,
+            out,
+            queries,
+            mask,
+            scores,
+        });
+    }
+
+    #[inline(always)]
+    fn all_heads(
+        &self,
+        layer: usize,
+        out: &mut [f32],
+        queries: &[f32],
+        mask: &[f32],
+        scores: &mut Vec<f32>,
+    ) {
         let d = self.head_dim;
         let group = queries.len() / (d * self.kv_heads);
         let mut heads = queries
@@ -195,7 +214,7 @@ impl Cache {
             mask,
         );
         for scores in scores.chunks_exact_mut(length) {
-            kernels::softmax(scores);
+            kernels::softmax_total(scores);
         }
         let stride = self.kv_heads * d;
         let values = &layer.values[kv_head * d..];
@@ -212,8 +231,35 @@ impl Cache {
     }
 }
 
-/// Blocks of keys scored side by side.
-const TILE: usize = 4;
+/// See [`Cache::attend`].
+struct Attend<'a> {
+    cache: &'a Cache,
+    layer: usize,
+    out: &'a mut [f32],
+    queries: &'a [f32],
+    mask: &'a [f32],
+    scores: &'a mut Vec<f32>,
+}
+
+impl Work for Attend<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self {
+            cache,
+            layer,
+            out,
+            queries,
+            mask,
+            scores,
+        } = self;
+        cache.all_heads(layer, out, queries, mask, scores);
+    }
+}
+
+/// Blocks of keys scored side by side: with two heads, as many sums as 16 registers of half a block hold.
+const TILE: usize = 3;
 
 /// `scores[head][position] = mask + q · k`, one chain of sums over the dimensions each.
 #[inline(always)]
@@ -226,27 +272,14 @@ fn score<const H: usize>(
 ) {
     let blocks = mask.len() / BLOCK;
     let mut first = 0;
-    while first + TILE <= blocks {
-        score_tile::<H, TILE>(
-            scores,
-            queries,
-            &keys[first * stride..],
-            stride,
-            mask,
-            first,
-        );
-        first += TILE;
-    }
     while first < blocks {
-        score_tile::<H, 1>(
-            scores,
-            queries,
-            &keys[first * stride..],
-            stride,
-            mask,
-            first,
-        );
-        first += 1;
+        let keys = &keys[first * stride..];
+        match blocks - first {
+            1 => score_tile::<H, 1>(scores, queries, keys, stride, mask, first),
+            2 => score_tile::<H, 2>(scores, queries, keys, stride, mask, first),
+            _ => score_tile::<H, TILE>(scores, queries, keys, stride, mask, first),
+        }
+        first += TILE;
     }
 }
 
@@ -260,18 +293,22 @@ fn score_tile<const H: usize, const T: usize>(
     first: usize,
 ) {
     let d = queries.len() / H;
-    let queries: [&[f32]; H] = std::array::from_fn(|h| &queries[h * d..][..d]);
-    let keys: [&[[f32; BLOCK]]; T] = std::array::from_fn(|t| &keys[t * stride..][..d]);
     let (masks, _) = mask.as_chunks::<BLOCK>();
-    let masks = &masks[first..][..T];
-    let mut acc: [[[f32; BLOCK]; T]; H] = [std::array::from_fn(|t| masks[t]); H];
+    let mut acc = [[[0.0f32; BLOCK]; T]; H];
+    for acc in &mut acc {
+        acc.copy_from_slice(&masks[first..first + T]);
+    }
+    let mut tiles: [&[[f32; BLOCK]]; T] = [&[]; T];
+    for (t, tile) in tiles.iter_mut().enumerate() {
+        *tile = &keys[t * stride..][..d];
+    }
     for i in 0..d {
-        let keys: [[f32; BLOCK]; T] = std::array::from_fn(|t| keys[t][i]);
-        for h in 0..H {
-            let q = queries[h][i];
-            for t in 0..T {
+        for t in 0..T {
+            let keys = tiles[t][i];
+            for h in 0..H {
+                let q = queries[h * d + i];
                 for p in 0..BLOCK {
-                    acc[h][t][p] = q.mul_add(keys[t][p], acc[h][t][p]);
+                    acc[h][t][p] = q.mul_add(keys[p], acc[h][t][p]);
                 }
             }
         }
@@ -295,29 +332,24 @@ fn weigh<const H: usize>(
     stride: usize,
 ) {
     let length = weights.len() / H;
-    let weights: [&[f32]; H] = std::array::from_fn(|h| &weights[h * length..][..length]);
+    let rows = values.len().div_ceil(stride).min(length);
     // Two chains of additions a head: one alone would wait for each sum.
     let mut acc = [[[0.0f32; WIDTH]; 2]; H];
-    let rows = values.len().div_ceil(stride).min(length);
-    let mut add = |j: usize, chain: usize| {
-        let Some(v) = values[j * stride + from..].first_chunk::<WIDTH>() else {
-            return;
-        };
-        for h in 0..H {
-            let w = weights[h][j];
-            for i in 0..WIDTH {
-                acc[h][chain][i] = w.mul_add(v[i], acc[h][chain][i]);
-            }
-        }
-    };
     let mut j = 0;
     while j + 2 <= rows {
-        add(j, 0);
-        add(j + 1, 1);
+        let even = lanes(&values[j * stride + from..]);
+        let odd = lanes(&values[(j + 1) * stride + from..]);
+        for h in 0..H {
+            acc[h][0] = scaled_sum(weights[h * length + j], even, acc[h][0]);
+            acc[h][1] = scaled_sum(weights[h * length + j + 1], odd, acc[h][1]);
+        }
         j += 2;
     }
     if j < rows {
-        add(j, 0);
+        let last = lanes(&values[j * stride + from..]);
+        for h in 0..H {
+            acc[h][0] = scaled_sum(weights[h * length + j], last, acc[h][0]);
+        }
     }
     for (h, acc) in acc.into_iter().enumerate() {
         let to = &mut out[h * d + from..][..WIDTH];
@@ -325,6 +357,23 @@ fn weigh<const H: usize>(
             to[i] = acc[0][i] + acc[1][i];
         }
     }
+}
+
+/// The first numbers of a slice, in registers.
+#[inline(always)]
+fn lanes(x: &[f32]) -> [f32; WIDTH] {
+    let mut lanes = [0.0; WIDTH];
+    lanes.copy_from_slice(&x[..WIDTH]);
+    lanes
+}
+
+/// `sum + w · v`: arrays in and out, so that the sums stay in registers.
+#[inline(always)]
+fn scaled_sum(w: f32, v: [f32; WIDTH], mut sum: [f32; WIDTH]) -> [f32; WIDTH] {
+    for i in 0..WIDTH {
+        sum[i] = w.mul_add(v[i], sum[i]);
+    }
+    sum
 }
 
 /// The dimensions that do not fill a register.

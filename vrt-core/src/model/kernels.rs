@@ -6,6 +6,23 @@
 
 use gemm::Parallelism;
 
+#[cfg(target_arch = "x86_64")]
+pub(super) use super::wide::wide;
+
+/// Runs `work` as it is.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+pub(super) fn wide<W: Work>(work: W) -> W::Output {
+    work.run()
+}
+
+/// A loop that is compiled for registers of several widths. `run` and what it calls must be `#[inline(always)]`: what stays a
+/// call of its own stays narrow, closures too.
+pub(super) trait Work {
+    type Output;
+    fn run(self) -> Self::Output;
+}
+
 /// Partial sums kept side by side in a reduction: two AVX registers.
 const LANES: usize = 16;
 
@@ -116,7 +133,7 @@ pub fn exp(x: f32) -> f32 {
 }
 
 /// `Σ x·y`.
-#[inline]
+#[inline(always)]
 pub fn dot(x: &[f32], y: &[f32]) -> f32 {
     let n = x.len().min(y.len());
     let (xs, x_tail) = x[..n].as_chunks::<LANES>();
@@ -150,7 +167,7 @@ pub fn sum(x: &[f32]) -> f32 {
 }
 
 /// The largest value, −∞ of an empty row; NaN is passed over.
-#[inline]
+#[inline(always)]
 pub fn max(x: &[f32]) -> f32 {
     let larger = |a: f32, b: f32| if b > a { b } else { a };
     let (chunks, tail) = x.as_chunks::<LANES>();
@@ -182,15 +199,39 @@ fn fold(mut lanes: [f32; LANES], mut join: impl FnMut(f32, f32) -> f32) -> f32 {
 ///
 /// `inverse`, if wanted, receives `1 / √(…)` of each row for the backward pass.
 pub fn rmsnorm(y: &mut [f32], x: &[f32], weight: &[f32], eps: f32, inverse: Option<&mut [f32]>) {
-    let d = weight.len();
-    let mut inverse = inverse.map(|all| all.iter_mut());
-    for (y, x) in y.chunks_exact_mut(d).zip(x.chunks_exact(d)) {
-        let r = 1.0 / (dot(x, x) / d as f32 + eps).sqrt();
-        for ((y, x), w) in y.iter_mut().zip(x).zip(weight) {
-            *y = x * r * w;
-        }
-        if let Some(slot) = inverse.as_mut().and_then(Iterator::next) {
-            *slot = r;
+    wide(RmsNorm {
+        y,
+        x,
+        weight,
+        eps,
+        inverse,
+    });
+}
+
+struct RmsNorm<'a> {
+    y: &'a mut [f32],
+    x: &'a [f32],
+    weight: &'a [f32],
+    eps: f32,
+    inverse: Option<&'a mut [f32]>,
+}
+
+impl Work for RmsNorm<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let d = self.weight.len();
+        let mut inverse = self.inverse.map(|all| all.iter_mut());
+        let rows = self.y.chunks_exact_mut(d).zip(self.x.chunks_exact(d));
+        for (y, x) in rows {
+            let r = 1.0 / (dot(x, x) / d as f32 + self.eps).sqrt();
+            for ((y, x), w) in y.iter_mut().zip(x).zip(self.weight) {
+                *y = x * r * w;
+            }
+            if let Some(slot) = inverse.as_mut().and_then(Iterator::next) {
+                *slot = r;
+            }
         }
     }
 }
@@ -262,51 +303,122 @@ pub fn rotate(x: &mut [f32], cos: &[f32], sin: &[f32]) {
 
 /// `y = silu(gate) · up` over rows `[gate | up]` of width `2·i`: `y` is `[m, i]`, `x` is `[m, 2·i]`.
 pub fn swiglu(y: &mut [f32], x: &[f32], i: usize) {
-    for (y, x) in y.chunks_exact_mut(i).zip(x.chunks_exact(2 * i)) {
-        let (gate, up) = x.split_at(i);
-        for ((y, g), u) in y.iter_mut().zip(gate).zip(up) {
-            *y = g / (1.0 + exp(-g)) * u;
+    wide(SwiGlu { y, x, i });
+}
+
+struct SwiGlu<'a> {
+    y: &'a mut [f32],
+    x: &'a [f32],
+    i: usize,
+}
+
+impl Work for SwiGlu<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Self { y, x, i } = self;
+        for (y, x) in y.chunks_exact_mut(i).zip(x.chunks_exact(2 * i)) {
+            let (gate, up) = x.split_at(i);
+            for ((y, g), u) in y.iter_mut().zip(gate).zip(up) {
+                *y = g / (1.0 + exp(-g)) * u;
+            }
         }
     }
 }
 
-/// Softmax of one row in place; returns `ln Σ eˣ`. A row of −∞ becomes zeros.
+/// Softmax of one row in place. A row of −∞ becomes zeros.
 #[inline]
-pub fn softmax(row: &mut [f32]) -> f32 {
+pub fn softmax(row: &mut [f32]) {
+    wide(Softmax(row));
+}
+
+/// [`softmax`]; returns `ln Σ eˣ`.
+#[inline]
+pub fn softmax_log_sum(row: &mut [f32]) -> f32 {
+    let (top, total) = wide(Softmax(row));
+    if top == f32::NEG_INFINITY {
+        return top;
+    }
+    top + total.ln()
+}
+
+struct Softmax<'a>(&'a mut [f32]);
+
+impl Work for Softmax<'_> {
+    type Output = (f32, f32);
+
+    #[inline(always)]
+    fn run(self) -> (f32, f32) {
+        softmax_total(self.0)
+    }
+}
+
+/// Softmax in place; the largest value and the sum of the exponentials of what lies below it.
+#[inline(always)]
+pub(super) fn softmax_total(row: &mut [f32]) -> (f32, f32) {
     let top = max(row);
     if top == f32::NEG_INFINITY {
         row.fill(0.0);
-        return top;
+        return (top, 0.0);
     }
-    for x in row.iter_mut() {
+    let (chunks, tail) = row.as_chunks_mut::<LANES>();
+    let mut lanes = [0.0f32; LANES];
+    for chunk in chunks {
+        let mut values = [0.0f32; LANES];
+        for i in 0..LANES {
+            values[i] = exp(chunk[i] - top);
+            lanes[i] += values[i];
+        }
+        *chunk = values;
+    }
+    for (lane, x) in lanes.iter_mut().zip(tail) {
         *x = exp(*x - top);
+        *lane += *x;
     }
-    let total = sum(row);
+    let total = fold(lanes, |a, b| a + b);
     let scale = 1.0 / total;
     for x in row.iter_mut() {
         *x *= scale;
     }
-    top + total.ln()
+    (top, total)
 }
 
 /// `ln Σ eˣ` of one row.
 #[inline]
 pub fn log_sum_exp(row: &[f32]) -> f32 {
-    let top = max(row);
+    let (top, total) = wide(ExponentialSum(row));
     if top == f32::NEG_INFINITY {
         return top;
     }
-    let (chunks, tail) = row.as_chunks::<LANES>();
-    let mut lanes = [0.0f32; LANES];
-    for chunk in chunks {
-        for i in 0..LANES {
-            lanes[i] += exp(chunk[i] - top);
+    top + total.ln()
+}
+
+/// The largest value and the sum of the exponentials of what lies below it.
+struct ExponentialSum<'a>(&'a [f32]);
+
+impl Work for ExponentialSum<'_> {
+    type Output = (f32, f32);
+
+    #[inline(always)]
+    fn run(self) -> (f32, f32) {
+        let row = self.0;
+        let top = max(row);
+        if top == f32::NEG_INFINITY {
+            return (top, 0.0);
         }
+        let (chunks, tail) = row.as_chunks::<LANES>();
+        let mut lanes = [0.0f32; LANES];
+        for chunk in chunks {
+            for i in 0..LANES {
+                lanes[i] += exp(chunk[i] - top);
+            }
+        }
+        for (lane, x) in lanes.iter_mut().zip(tail) {
+            *lane += exp(x - top);
+        }
+        (top, fold(lanes, |a, b| a + b))
     }
-    for (lane, x) in lanes.iter_mut().zip(tail) {
-        *lane += exp(x - top);
-    }
-    top + fold(lanes, |a, b| a + b).ln()
 }
 
 /// Log-softmax of one row in place; returns `ln Σ eˣ`.
@@ -342,7 +454,7 @@ pub fn attend(
             f32::NEG_INFINITY
         };
     }
-    let total = softmax(weights);
+    let total = softmax_log_sum(weights);
     out.fill(0.0);
     for (j, weight) in weights.iter().enumerate() {
         if *weight != 0.0 {
@@ -435,7 +547,7 @@ mod tests {
             let logits = values(n, 4);
             let total: f64 = logits.iter().map(|x| f64::from(*x).exp()).sum();
             let (mut p, mut logp) = (logits.clone(), logits.clone());
-            assert_near(softmax(&mut p), total.ln());
+            assert_near(softmax_log_sum(&mut p), total.ln());
             assert_near(log_softmax(&mut logp), total.ln());
             for ((x, p), logp) in logits.iter().zip(&p).zip(&logp) {
                 assert_near(*p, f64::from(*x).exp() / total);

@@ -6,6 +6,7 @@ pub mod decode;
 pub mod decoder;
 pub mod device;
 pub mod dims;
+pub mod encode;
 pub mod error;
 pub mod gradients;
 pub mod kernels;
@@ -18,6 +19,8 @@ pub mod qwen;
 pub mod sampling;
 pub mod vision;
 pub mod weights;
+#[cfg(target_arch = "x86_64")]
+mod wide;
 
 pub use dims::Tiny;
 pub use error::ModelError;

@@ -4,8 +4,11 @@
 //! who else is in the batch. Here each output is ONE chain of fused multiply-adds over the inputs, in
 //! order, whatever the batch; and the weights are laid out once for all steps.
 
+#[cfg(target_arch = "x86_64")]
+use super::wide::Product;
+
 /// Outputs computed side by side: two AVX registers.
-const WIDTH: usize = 16;
+pub(super) const WIDTH: usize = 16;
 /// Rows computed side by side: 6 × 2 accumulators, 2 weights and a broadcast fill the 16 AVX registers.
 const ROWS: usize = 6;
 
@@ -51,10 +54,38 @@ impl Panels {
         self.outputs
     }
 
+    pub(super) fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    pub(super) fn data(&self) -> &[[f32; WIDTH]] {
+        &self.data
+    }
+
     /// `y[m, out] = start + x[m, in] · Wᵀ`.
     pub fn apply(&self, y: &mut [f32], x: &[f32], start: Start<'_>) {
+        assert_eq!(
+            x.len() * self.outputs,
+            y.len() * self.inputs,
+            "x and y differ in rows"
+        );
+        #[cfg(target_arch = "x86_64")]
+        if let Some(simd) = pulp::x86::V4::try_new() {
+            let panels = self;
+            let product = Product {
+                panels,
+                y,
+                x,
+                start,
+            };
+            return pulp::Simd::vectorize(simd, product);
+        }
+        self.narrow(y, x, start);
+    }
+
+    /// The same on registers of half a panel's width.
+    fn narrow(&self, y: &mut [f32], x: &[f32], start: Start<'_>) {
         let (n, k) = (self.outputs, self.inputs);
-        assert_eq!(x.len() * n, y.len() * k, "x and y differ in rows");
         for (p, panel) in self.data.chunks_exact(k).enumerate() {
             let from = p * WIDTH;
             let width = WIDTH.min(n - from);
@@ -139,19 +170,27 @@ mod tests {
 
     #[test]
     fn an_output_is_one_chain_in_order_whatever_the_batch() {
-        let (outputs, inputs) = (35, 19);
+        let inputs = 19;
+        for outputs in [16, 35, 67] {
+            one_chain(outputs, inputs);
+        }
+    }
+
+    fn one_chain(outputs: usize, inputs: usize) {
         let mut rng = stream(1, Purpose::Init, 0, 0, 0);
         let mut numbers =
             |n: usize| -> Vec<f32> { (0..n).map(|_| rng.random::<f32>() - 0.5).collect() };
         let (weight, bias, x) = (
             numbers(outputs * inputs),
             numbers(outputs),
-            numbers(13 * inputs),
+            numbers(31 * inputs),
         );
         let panels = Panels::new(&weight, inputs);
-        for rows in 1..=13 {
-            let mut y = vec![0.0; rows * outputs];
+        for rows in 1..=31 {
+            let (mut y, mut narrow) = (vec![0.0; rows * outputs], vec![0.0; rows * outputs]);
             panels.apply(&mut y, &x[..rows * inputs], Start::Bias(&bias));
+            panels.narrow(&mut narrow, &x[..rows * inputs], Start::Bias(&bias));
+            assert_eq!(y, narrow);
             for (x, y) in x.chunks_exact(inputs).zip(y.chunks_exact(outputs)) {
                 for (o, found) in y.iter().enumerate() {
                     let row = x.iter().zip(&weight[o * inputs..][..inputs]);

@@ -3,6 +3,7 @@
 use dfdx::prelude::*;
 
 use super::decoder::{TextConfig, TextModel};
+use super::encode::Encoder;
 use super::error::ModelError;
 use super::ops::{Ops, Scored};
 use super::params::{self, ParamSpec, Parameters, Visitor, VisitorMut};
@@ -118,12 +119,25 @@ impl<V: VisionModel<Width = X::Width>, X: TextModel> Qwen25Vl<V, X> {
     /// # Errors
     /// [`WeightsError`] if the sizes are impossible; a model that exists has possible ones.
     pub fn decoder_weights(&self) -> Result<DecoderWeights, WeightsError> {
+        DecoderWeights::new(self.decoder_config(), self.by_name())
+    }
+
+    /// The vision tower without a tape, with the weights as they are now.
+    ///
+    /// # Errors
+    /// [`WeightsError`] if a parameter is missing; a model that exists has all.
+    pub fn encoder(&self) -> Result<Encoder, WeightsError> {
+        Encoder::new(self.config.vision, V::SIZES, self.by_name())
+    }
+
+    /// Each parameter by its published name.
+    fn by_name(&self) -> impl FnMut(&str) -> Option<Vec<f32>> {
         let (layout, flat) = (self.layout(), self.to_flat());
-        DecoderWeights::new(self.decoder_config(), |name| {
+        move |name| {
             let spec = layout.iter().find(|spec| spec.name == name)?;
             let count: usize = spec.shape.iter().product();
             Some(flat[spec.offset..spec.offset + count].to_vec())
-        })
+        }
     }
 
     /// Width of a visual token and of a row.

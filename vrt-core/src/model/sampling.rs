@@ -1,6 +1,6 @@
-//! In: one row of logits and one uniform draw. Out: a token, its log-probability and the entropy.
+//! In: one row of logits and one uniform draw. Out: a token and its log-probability.
 
-use super::kernels;
+use super::kernels::{self, Work, wide};
 
 /// One sampled token.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -9,8 +9,6 @@ pub struct Sampled {
     pub token: u32,
     /// Its log-probability at the sampling temperature; when greedy, at temperature 1.
     pub logp: f32,
-    /// Entropy of that distribution, in nats.
-    pub entropy: f32,
 }
 
 /// No token can be drawn.
@@ -69,7 +67,10 @@ pub fn sample(
         return Err(SampleError::Uniform(uniform));
     }
     let broken = |x: &f32| x.is_nan() || *x == f32::INFINITY;
-    if let Some(token) = logits.iter().position(broken) {
+    // Without an early end, so that the common case is vector code.
+    if logits.iter().fold(false, |any, x| any | broken(x))
+        && let Some(token) = logits.iter().position(broken)
+    {
         return Err(SampleError::NotFinite {
             token: token as u32,
             value: logits[token],
@@ -86,13 +87,15 @@ pub fn sample(
         return Err(SampleError::NothingLeft { vocab });
     }
     let greedy = temperature == 0.0;
-    let best = logits.iter().position(|x| *x == top);
-    if !greedy {
+    let best = if greedy {
+        logits.iter().position(|x| *x == top)
+    } else {
         // The largest becomes 0 first, so that a tiny temperature cannot overflow it.
         for x in logits.iter_mut() {
             *x = (*x - top) / temperature;
         }
-    }
+        None
+    };
     kernels::log_softmax(logits);
     let drawn = if greedy {
         best
@@ -103,42 +106,40 @@ pub fn sample(
     Ok(Sampled {
         token: token as u32,
         logp: logits[token],
-        entropy: entropy(logits),
     })
 }
 
 /// The first token at which the cumulative probability exceeds `uniform`; rounding may leave the sum just
 /// short of 1, then the last token that has any.
 fn invert(logp: &[f32], uniform: f32) -> Option<usize> {
-    const CHUNK: usize = 16;
-    let mut before = 0.0;
-    for (c, chunk) in logp.chunks(CHUNK).enumerate() {
-        let mut p = [0.0f32; CHUNK];
-        for (p, logp) in p.iter_mut().zip(chunk) {
-            *p = kernels::exp(*logp);
-        }
-        let mut reached = before;
-        for (i, p) in p.iter().enumerate() {
-            reached += p;
-            if reached > uniform {
-                return Some(c * CHUNK + i);
-            }
-        }
-        before = reached;
-    }
-    logp.iter().rposition(|logp| *logp > f32::NEG_INFINITY)
+    wide(Reach { logp, uniform })
+        .or_else(|| logp.iter().rposition(|logp| *logp > f32::NEG_INFINITY))
 }
 
-/// `−Σ p·ln p`; a token of probability 0 adds nothing.
-fn entropy(logp: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let mut lanes = [0.0f32; LANES];
-    for chunk in logp.chunks(LANES) {
-        for (lane, logp) in lanes.iter_mut().zip(chunk) {
-            let p = kernels::exp(*logp);
-            // −∞ · 0 would be NaN.
-            *lane -= p * logp.max(f32::MIN);
+struct Reach<'a> {
+    logp: &'a [f32],
+    uniform: f32,
+}
+
+impl Work for Reach<'_> {
+    type Output = Option<usize>;
+
+    #[inline(always)]
+    fn run(self) -> Option<usize> {
+        const CHUNK: usize = 16;
+        let mut reached = 0.0;
+        for (c, chunk) in self.logp.chunks(CHUNK).enumerate() {
+            let mut p = [0.0f32; CHUNK];
+            for (p, logp) in p.iter_mut().zip(chunk) {
+                *p = kernels::exp(*logp);
+            }
+            for (i, p) in p.iter().enumerate() {
+                reached += p;
+                if reached > self.uniform {
+                    return Some(c * CHUNK + i);
+                }
+            }
         }
+        None
     }
-    kernels::sum(&lanes)
 }

@@ -116,6 +116,26 @@ impl PatchPlan {
         &self.windows
     }
 
+    /// Starts of the frames, and the number of patches.
+    pub(super) fn frames(&self) -> &[usize] {
+        &self.frames
+    }
+
+    /// Rotary tables of the patches as the tower reads them.
+    pub(super) fn rotary(&self, head_dim: usize) -> Rotary {
+        Rotary::planar(&self.places, head_dim)
+    }
+
+    /// Merge groups of so many numbers in the order in which the tower reads them, if they move.
+    pub(super) fn read(&self, given: &[f32], group: usize) -> Option<Vec<f32>> {
+        Some(moved(given, group, self.reading(1)?))
+    }
+
+    /// Tokens of so many numbers in the order in which their groups were given, if they move.
+    pub(super) fn write(&self, tokens: &[f32], width: usize) -> Option<Vec<f32>> {
+        Some(moved(tokens, width, self.writing()?))
+    }
+
     /// For each row that the tower reads the row given, if they differ: groups of `size` rows move.
     fn reading(&self, size: usize) -> Option<Vec<usize>> {
         (!self.groups.is_sorted()).then(|| {
@@ -136,6 +156,14 @@ impl PatchPlan {
             places
         })
     }
+}
+
+fn moved(from: &[f32], width: usize, order: Vec<usize>) -> Vec<f32> {
+    order
+        .into_iter()
+        .flat_map(|at| &from[at * width..][..width])
+        .copied()
+        .collect()
 }
 
 /// The context of one attention block over patches.
@@ -340,7 +368,7 @@ impl<
                 "a head needs a multiple of four dimensions for 2-D rotary positions"
             );
         }
-        let rotary = Rotary::planar(&plan.places, VD / VHEADS);
+        let rotary = plan.rotary(VD / VHEADS);
         let context = |starts: &[usize]| PatchContext {
             heads: VHEADS,
             starts: starts.to_vec(),

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dfdx::prelude::Cpu;
-
+use crate::model::encode::Encoder;
 use crate::model::patches::fitted;
-use crate::model::{Fused, ModelError, Tiny};
+use crate::model::{ModelError, Tiny};
 use crate::pair::{PairKey, PreferencePair, VideoError};
 use crate::view::View;
 
@@ -39,7 +38,7 @@ impl FrameBank {
     /// [`LookError`] for the first picture that cannot be produced or read.
     pub fn look(
         &self,
-        tower: &Tiny,
+        tower: &Encoder,
         wanted: &[(&PreferencePair, View)],
     ) -> Result<Vec<Token>, LookError> {
         let mut missing: Vec<(&PreferencePair, View)> = {
@@ -57,7 +56,7 @@ impl FrameBank {
             for (pair, view) in batch {
                 patches.extend(tower.patchify(&fitted(pair.view(*view)?, Tiny::SIDE)?)?);
             }
-            let encoded = tower.visual_rows::<Fused>(&Cpu::default(), &patches)?;
+            let encoded = tower.frames(&patches);
             let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
             for ((pair, view), token) in batch.iter().zip(encoded.chunks_exact(Tiny::WIDTH)) {
                 tokens.insert((pair.key, *view), token.into());

@@ -11,6 +11,7 @@ use rand::RngExt;
 
 use crate::model::Tiny;
 use crate::model::decode::{Cache, DecodeError, Engine, Feed, NewRow};
+use crate::model::encode::Encoder;
 use crate::model::sampling;
 use crate::model::weights::{DecoderWeights, WeightsError};
 use crate::pair::{FrameIndex, PreferencePair};
@@ -51,7 +52,7 @@ pub trait Director: Sync {
 
 /// The typed model as a policy.
 pub struct TinyPolicy<'a> {
-    tower: &'a Tiny,
+    tower: Encoder,
     vocabulary: &'a Vocabulary,
     bank: &'a FrameBank,
     weights: Arc<DecoderWeights>,
@@ -107,7 +108,12 @@ pub struct TinyState {
     pending: Vec<Pending>,
     writing: Option<Writing>,
     calls: u8,
+    /// Draws of a block of rows, and which block.
+    draws: (Option<u64>, [f32; DRAWS]),
 }
+
+/// Rows whose draws come from one stream.
+const DRAWS: usize = 64;
 
 /// The query's rows: its words, then the initial frames.
 ///
@@ -135,7 +141,7 @@ impl<'a> TinyPolicy<'a> {
     /// # Errors
     /// [`TinyError`] if the vocabulary lacks a piece of the trace format, or the model cannot decode.
     pub fn new(
-        model: &'a Tiny,
+        model: &Tiny,
         vocabulary: &'a Vocabulary,
         bank: &'a FrameBank,
         sampling: Sampling,
@@ -151,7 +157,7 @@ impl<'a> TinyPolicy<'a> {
             closing: vocabulary.closing(),
         };
         Ok(Self {
-            tower: model,
+            tower: model.encoder()?,
             vocabulary,
             bank,
             weights: Arc::new(model.decoder_weights()?),
@@ -214,11 +220,18 @@ impl<'a> TinyPolicy<'a> {
             .collect()
     }
 
-    fn uniform(&self, state: &TinyState) -> f32 {
-        let number = u64::from(state.sample) << 32 | state.sequence.rows.len() as u64;
-        let Sampling { seed, step, .. } = self.sampling;
-        let mut stream = rng::stream(seed, Purpose::Token, step, state.pair.key.0, number);
-        stream.random()
+    /// The draw for the token of the next row. A stream gives the draws of [`DRAWS`] rows: opening one costs as much as
+    /// all of them.
+    fn uniform(&self, state: &mut TinyState) -> f32 {
+        let row = state.sequence.rows.len();
+        let block = (row / DRAWS) as u64;
+        if state.draws.0 != Some(block) {
+            let number = u64::from(state.sample) << 32 | block;
+            let Sampling { seed, step, .. } = self.sampling;
+            let mut stream = rng::stream(seed, Purpose::Token, step, state.pair.key.0, number);
+            state.draws = (Some(block), std::array::from_fn(|_| stream.random()));
+        }
+        state.draws.1[row % DRAWS]
     }
 }
 
@@ -266,7 +279,7 @@ impl Policy for TinyPolicy<'_> {
         };
         if let Some(first) = openings.first() {
             self.bank
-                .look(self.tower, &wanted)
+                .look(&self.tower, &wanted)
                 .map_err(|error| failed(first.pair, error.to_string()))?;
         }
         let mut prompts = Vec::with_capacity(openings.len());
@@ -311,6 +324,7 @@ impl Policy for TinyPolicy<'_> {
                     pending: Vec::new(),
                     writing: None,
                     calls: 0,
+                    draws: (None, [0.0; DRAWS]),
                 });
             }
         }
@@ -352,7 +366,7 @@ impl Policy for TinyPolicy<'_> {
                 wanted.extend(outcome.views.iter().map(|&view| (&one.state.pair, view)));
             }
         }
-        let looked = self.bank.look(self.tower, &wanted);
+        let looked = self.bank.look(&self.tower, &wanted);
         shown
             .iter_mut()
             .map(|one| {
@@ -478,16 +492,16 @@ impl TinyPolicy<'_> {
         logits: &mut [f32],
     ) -> Option<Result<Reply, PolicyError>> {
         let mut unit = state.writing.take()?;
-        let drawn =
-            match sampling::sample(logits, self.sampling.temperature, &[], self.uniform(state)) {
-                Ok(drawn) => drawn,
-                Err(error) => {
-                    return Some(Err(PolicyError {
-                        pair: state.pair.key,
-                        reason: error.to_string(),
-                    }));
-                }
-            };
+        let uniform = self.uniform(state);
+        let drawn = match sampling::sample(logits, self.sampling.temperature, &[], uniform) {
+            Ok(drawn) => drawn,
+            Err(error) => {
+                return Some(Err(PolicyError {
+                    pair: state.pair.key,
+                    reason: error.to_string(),
+                }));
+            }
+        };
         let ordered = match &unit.plan {
             Plan::Answer if drawn.token == self.pieces.recommend => Some(self.pieces.answer),
             Plan::Call(_) if drawn.token == self.pieces.answer => Some(self.pieces.recommend),

@@ -11,7 +11,8 @@ use vrt_core::model::qwen::Config;
 use vrt_core::model::vision::{PatchPlan, VisionConfig};
 use vrt_core::sequence::Packed;
 
-const CONFIG: Config = Config {
+/// What the golden checkpoint says of itself.
+pub const CONFIG: Config = Config {
     text: TextConfig {
         rope_theta: 1e6,
         mrope_section: [2, 3, 3],

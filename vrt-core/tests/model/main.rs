@@ -1,6 +1,7 @@
 //! The typed model: its operations, gradients, masks and parameters.
 
 mod differences;
+mod encoder;
 mod golden;
 mod lora;
 mod masks;

@@ -10,7 +10,7 @@
 
 use std::time::{Duration, Instant};
 
-use cpu_time::ProcessTime;
+use cpu_time::{ProcessTime, ThreadTime};
 use criterion::Bencher;
 use vrt_core::model::kernels::matmul_nt;
 
@@ -70,7 +70,7 @@ pub fn product_rate([m, n, k]: [usize; 3]) -> f64 {
     let (x, w) = (vec![0.5f32; m * k], vec![0.25f32; n * k]);
     let mut y = vec![0.0f32; m * n];
     let best = (0..ROUNDS).map(|_| {
-        let cpu = ProcessTime::now();
+        let cpu = ThreadTime::now();
         for _ in 0..repeats {
             matmul_nt(&mut y, &x, &w, [m, n, k], 0.0);
         }

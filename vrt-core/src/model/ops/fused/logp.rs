@@ -103,7 +103,7 @@ impl Picked {
                     *value *= scale;
                     *score = *value;
                 }
-                let total = kernels::softmax(row);
+                let total = kernels::softmax_log_sum(row);
                 picked.logps.push(scores[token] - total);
                 picked.entropy.push(total - kernels::dot(row, &scores));
             }

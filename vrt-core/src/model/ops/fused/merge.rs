@@ -71,7 +71,7 @@ pub fn merge<const W: usize, const MERGED: usize, const D: usize, T: Tape<f32, C
 ///
 /// Φ from the rational approximation of erf by Abramowitz and Stegun, 7.1.26: absolute error 1.5·10⁻⁷.
 #[inline(always)]
-fn gelu(x: f32) -> (f32, f32) {
+pub fn gelu(x: f32) -> (f32, f32) {
     const INVERSE_SQRT_TAU: f32 = 0.398_942_3;
     let gauss = exp(-0.5 * x * x);
     let t = 1.0 / (0.327_591_1 * std::f32::consts::FRAC_1_SQRT_2).mul_add(x.abs(), 1.0);

@@ -8,7 +8,7 @@ pub(in crate::model) mod backward;
 pub(in crate::model) mod embed;
 mod linear;
 pub(in crate::model) mod logp;
-mod merge;
+pub(in crate::model) mod merge;
 pub(in crate::model) mod mlp;
 mod pick;
 pub(in crate::model) mod scores;
