@@ -10,9 +10,7 @@ use vrt_checkpoint::Media;
 use vrt_core::model::decode::{Cache, Engine, Feed, NewRow};
 use vrt_core::model::sampling::sample;
 use vrt_core::pair::PairKey;
-use vrt_core::policy::{
-    Observation, Opening, Policy, PolicyError, Reply, SampledToken, Shown, Turn,
-};
+use vrt_core::policy::{Opening, Policy, PolicyError, Reply, SampledToken, Shown, Turn};
 use vrt_core::rng::{self, Purpose};
 use vrt_core::sequence::Sequence;
 
@@ -324,13 +322,8 @@ impl Policy for CheckpointPolicy {
 
     fn observe(&self, shown: &mut [Shown<'_, CheckpointState>]) -> Vec<Result<(), PolicyError>> {
         for one in shown.iter_mut() {
-            let conversation = &mut one.state.conversation;
-            match one.observation {
-                Observation::Outcome { outcome, oldest } => conversation.show(outcome, oldest),
-                Observation::Fault(fault) => conversation.refuse(fault),
-            }
+            one.state.conversation.observe(one.observation);
         }
-        // Pictures are looked at when they are asked about.
         shown.iter().map(|_| Ok(())).collect()
     }
 

@@ -6,6 +6,7 @@
 use vrt_core::episode::CallFault;
 use vrt_core::op::Outcome;
 use vrt_core::pair::{FrameIndex, PreferencePair};
+use vrt_core::policy::Observation;
 use vrt_core::view::View;
 use vrt_core::window::visible;
 
@@ -81,6 +82,14 @@ impl Conversation {
     /// Adds why the calls of the last unit were not carried out.
     pub fn refuse(&mut self, fault: &CallFault) {
         self.answer(Answer::Fault(plain(&fault.to_string())));
+    }
+
+    /// Adds what came of the last unit's calls. Its pictures are drawn when they are asked about.
+    pub fn observe(&mut self, observation: Observation<'_>) {
+        match observation {
+            Observation::Outcome { outcome, oldest } => self.show(outcome, oldest),
+            Observation::Fault(fault) => self.refuse(fault),
+        }
     }
 
     /// Says that no call is left. The words stay where they were first said, so that the messages of a later turn begin

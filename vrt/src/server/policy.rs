@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rand::RngExt;
 use serde_json::{Map, Value};
 use vrt_core::pair::PairKey;
-use vrt_core::policy::{Observation, Opening, Policy, PolicyError, Reply, Shown, Turn};
+use vrt_core::policy::{Opening, Policy, PolicyError, Reply, Shown, Turn};
 use vrt_core::rng::Purpose;
 use vrt_core::sequence::Sequence;
 
@@ -162,13 +162,8 @@ impl Policy for ServerPolicy {
 
     fn observe(&self, shown: &mut [Shown<'_, ServerState>]) -> Vec<Result<(), PolicyError>> {
         for one in shown.iter_mut() {
-            let conversation = &mut one.state.conversation;
-            match one.observation {
-                Observation::Outcome { outcome, oldest } => conversation.show(outcome, oldest),
-                Observation::Fault(fault) => conversation.refuse(fault),
-            }
+            one.state.conversation.observe(one.observation);
         }
-        // Pictures are made when they are sent.
         shown.iter().map(|_| Ok(())).collect()
     }
 

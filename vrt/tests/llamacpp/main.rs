@@ -3,4 +3,5 @@
 mod agreement;
 mod episodes;
 mod eval;
+mod judge;
 mod server;

@@ -16,7 +16,7 @@ use vrt_core::op::PaperOps;
 use vrt_core::pair::{Frame, FrameOffset, PairKey, PreferencePair, Video, VideoError};
 
 /// Where `setup` puts things: the target folder that holds this test.
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let target = test
         .ancestors()
@@ -102,17 +102,23 @@ pub fn prompt(rules: &Rules) -> Prompt {
     Prompt::of::<PaperOps>(rules, &VIDEO_GEN_REWARD)
 }
 
-/// The random model, made to write units of this end.
-pub fn policy(pool: Arc<Pool>, rules: &Rules, end: &str) -> ServerPolicy {
-    let grammar = format!(
+/// Units of this end.
+pub fn grammar(end: &str) -> String {
+    format!(
         r#"root ::= "<Snapshot>" words "</Snapshot>\n<Think>" words "</Think>\n" end
 words ::= [a-z ]{{4,12}}
 judgment ::= "TA=" [0-2] ", VQ=" [0-2] ", MQ=" [0-2] ", OA=" [0-2]
 end ::= {end}
 "#
-    );
+    )
+}
+
+/// The random model, made to write units of this end.
+pub fn policy(pool: Arc<Pool>, rules: &Rules, end: &str) -> ServerPolicy {
     let mut options = ServerOptions::new("tiny-vl");
-    options.extra.insert("grammar".to_owned(), json!(grammar));
+    options
+        .extra
+        .insert("grammar".to_owned(), json!(grammar(end)));
     ServerPolicy::new(pool, prompt(rules), options)
 }
 
