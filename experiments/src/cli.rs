@@ -11,16 +11,21 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use vrt_train::atomic::FileError;
 use vrt_view::jsonl::LineError;
 
+use crate::all::{AllArgs, all, together};
+use crate::catalogue::{ListArgs, list};
+use crate::claims::{ClaimsArgs, claims};
 use crate::clock;
 use crate::graph::{RunError, RunOptions};
+use crate::plan::describe;
 use crate::progress::Display;
 use crate::reference;
-use crate::run::{ExperimentError, Job, Workspace, describe};
+use crate::run::{ExperimentError, Job};
 use crate::spec::{self, LoadError, Scale, Spec, suggest};
 use crate::stage::{Cancel, StageError};
 use crate::stages::Maker;
 use crate::store::Store;
 use crate::view::{ViewArgs, ViewError, Written, view};
+use crate::workspace::Workspace;
 
 /// What a command's exit code means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +35,7 @@ pub enum Exit {
     Done = 0,
     /// The command line cannot be read.
     Usage = 2,
-    /// A spec, the paper's values or a file of traces cannot be used.
+    /// A spec, the claims, the paper's values or a file of traces cannot be used.
     Spec = 3,
     /// A stage failed.
     Stage = 4,
@@ -64,11 +69,13 @@ const STYLES: Styles = Styles::styled()
 
 const AFTER: &str = "\
 Examples:
-  cargo run -p experiments -- list                   what there is
+  cargo run -p experiments -- list                   what there is, what it claims, costs, and has shown
   cargo run -p experiments -- fig3 --scale smoke     a minute: does everything run?
   cargo run -p experiments -- fig3                   laptop scale, into results/fig3/laptop/
   cargo run -p experiments -- fig3 --dry-run         what is cached, what a run would cost
   cargo run -p experiments -- show fig3              the last table again
+  cargo run -p experiments -- all --scale full       every figure and table, each stage once
+  cargo run -p experiments -- claims                 which claims of the paper hold, at which scale
   cargo run -p experiments -- view fig3              single traces, as a page to look through
 
 Ctrl-C stops at the next safe point; the same command continues from there.
@@ -79,7 +86,7 @@ While stages train, their measurements stream to runs/<ID>-<SCALE>/: metrics.jso
 Exit codes:
   0    done, whether the claims hold or not
   2    the command line cannot be read
-  3    a spec, paper-values.toml or a file of traces cannot be used
+  3    a spec, claims.toml, paper-values.toml or a file of traces cannot be used
   4    a stage failed
   5    the cache or the results cannot be read or written
   130  interrupted; nothing finished is lost";
@@ -152,6 +159,7 @@ pub fn run(
         Err(Failure::Usage(message)) => fail(Exit::Usage, &message),
         Err(Failure::Experiment(error)) => explain(&error),
         Err(Failure::Traces(error)) => fail(Exit::Spec, &error.to_string()),
+        Err(Failure::Some(exit)) => exit,
     }
 }
 
@@ -159,6 +167,8 @@ enum Failure {
     Usage(String),
     Experiment(Box<ExperimentError>),
     Traces(LineError),
+    /// Some of several experiments, which was said already.
+    Some(Exit),
 }
 
 impl From<ViewError> for Failure {
@@ -180,7 +190,9 @@ impl<E: Into<ExperimentError>> From<E> for Failure {
 /// Every spec is a subcommand, so that help lists them and a slip is answered with the nearest.
 fn command(specs: &[(String, PathBuf)]) -> Command {
     let mut command = Cli::command()
-        .subcommand(Command::new("list").about("Lists the experiments"))
+        .subcommand(ListArgs::augment_args(Command::new("list")))
+        .subcommand(AllArgs::augment_args(Command::new("all")))
+        .subcommand(ClaimsArgs::augment_args(Command::new("claims")))
         .subcommand(ShowArgs::augment_args(Command::new("show")))
         .subcommand(ViewArgs::augment_args(Command::new("view")))
         .subcommand(
@@ -214,9 +226,29 @@ fn act(
 ) -> Result<(), Failure> {
     let store = Store::at(&workspace.cache);
     match matches.subcommand() {
-        Some(("list", _)) => {
-            for (id, path) in specs {
-                say(out, &format!("{id:<12} {}", title(path)))?;
+        Some(("list", matches)) => {
+            say(
+                out,
+                list(workspace, makers, specs, &parsed(matches)?)?.trim_end(),
+            )?;
+        }
+        Some(("claims", matches)) => say(out, claims(workspace, &parsed(matches)?)?.trim_end())?,
+        Some(("all", matches)) => {
+            let AllArgs {
+                scale,
+                threads,
+                dry_run,
+            } = parsed(matches)?;
+            if dry_run {
+                let (graph, targets) = together(makers, specs, scale)?;
+                let plan = graph.plan(&store, &targets)?;
+                return Ok(say(out, describe(&plan).trim_end())?);
+            }
+            let options = |id: &str| options(threads, cancel, workspace.runs(id, scale));
+            let outcomes = all(workspace, makers, specs, scale, options)?;
+            say(out, &outcomes.report())?;
+            if let Some(error) = outcomes.first_error() {
+                return Err(Failure::Some(exit_of(error)));
             }
         }
         Some(("reference", _)) => say(out, reference::page().trim_end())?,
@@ -256,13 +288,11 @@ fn act(
             if arguments.fresh {
                 job.forget(&store)?;
             }
-            let options = RunOptions {
-                threads: arguments
-                    .threads
-                    .map_or_else(clock::processors, usize::from),
-                cancel: cancel.clone(),
-                display: Display::stderr().streaming(workspace.runs(id, arguments.scale)),
-            };
+            let options = options(
+                arguments.threads,
+                cancel,
+                workspace.runs(id, arguments.scale),
+            );
             let table = job.run(workspace, &store, &options)?;
             say(out, table.trim_end())?;
             let folder = workspace.results(id, arguments.scale);
@@ -272,6 +302,15 @@ fn act(
         None => return Err(Failure::Usage("name an experiment, or `list`".to_owned())),
     }
     Ok(())
+}
+
+/// Progress on stderr, measurements into a folder.
+fn options(threads: Option<u16>, cancel: &Cancel, runs: PathBuf) -> RunOptions {
+    RunOptions {
+        threads: threads.map_or_else(clock::processors, usize::from),
+        cancel: cancel.clone(),
+        display: Display::stderr().streaming(runs),
+    }
 }
 
 fn parsed<T: FromArgMatches>(matches: &ArgMatches) -> Result<T, Failure> {
@@ -346,7 +385,9 @@ pub fn draw(error: &dyn Diagnostic, colours: bool) -> String {
 pub fn exit_of(error: &ExperimentError) -> Exit {
     match error {
         ExperimentError::Spec(LoadError::Spec(_)) | ExperimentError::Chain(_) => Exit::Spec,
-        ExperimentError::Spec(LoadError::File(_)) | ExperimentError::Storage(_) => Exit::Storage,
+        ExperimentError::Spec(LoadError::File(_))
+        | ExperimentError::Storage(_)
+        | ExperimentError::Results { .. } => Exit::Storage,
         ExperimentError::Run(RunError::Interrupted { .. }) => Exit::Interrupted,
         ExperimentError::Run(RunError::Storage(_)) => Exit::Storage,
         ExperimentError::Run(RunError::Stage {

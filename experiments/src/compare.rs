@@ -218,26 +218,12 @@ pub fn report(setting: &Setting<'_>, arms: &[ArmRuns]) -> Result<Report, StatsEr
         let Ok(statement) = Statement::parse(&claim.statement) else {
             continue;
         };
-        let gain = |split: &str| {
-            let of = |arm: &str| {
-                measured
-                    .iter()
-                    .find(|(key, _)| **key == (arm, split, claim.metric))
-            };
-            let (better, worse) = (of(&statement.better), of(&statement.worse));
-            better
-                .zip(worse)
-                .map(|(b, w)| b.1.minus(w.1))
-                .ok_or_else(|| StatsError::Empty {
-                    run: claim.statement.clone(),
-                    split: split.to_owned(),
-                })
-        };
-        let mut difference = gain(&claim.split)?;
+        let gain = |split: &str| difference(&measured, &statement, split, claim.metric);
+        let mut gained = gain(&claim.split)?;
         if let Some(than) = &claim.than_split {
-            difference = difference.minus(&gain(than)?);
+            gained = gained.minus(&gain(than)?);
         }
-        let difference = difference.interval();
+        let difference = gained.interval();
         claims.push(ClaimReport {
             id: claim.id.clone(),
             text: claim.text.clone(),
@@ -273,6 +259,42 @@ pub fn report(setting: &Setting<'_>, arms: &[ArmRuns]) -> Result<Report, StatsEr
         paper_source: setting.paper_source.to_owned(),
         paper: setting.paper.cloned(),
         notes: file.experiment.notes.clone(),
+    })
+}
+
+/// What a statement's left side is more than its right side, without its margin. Judges that name no part are looked
+/// up on `split`.
+fn difference(
+    measured: &BTreeMap<(&str, &str, Metric), Distribution>,
+    statement: &Statement,
+    split: &str,
+    metric: Metric,
+) -> Result<Distribution, StatsError> {
+    let mut total: Option<Distribution> = None;
+    for term in statement.terms() {
+        let mut best: Option<Distribution> = None;
+        for judge in &term.best_of {
+            let part = judge.part.as_deref().unwrap_or(split);
+            let key = (judge.arm.as_str(), part, metric);
+            let found = measured.iter().find(|(known, _)| **known == key);
+            let (_, one) = found.ok_or_else(|| StatsError::Empty {
+                run: judge.arm.clone(),
+                split: part.to_owned(),
+            })?;
+            best = Some(best.map_or_else(|| one.clone(), |best| best.max(one)));
+        }
+        let Some(best) = best else { continue };
+        // The first term of a statement stands on its left side; a minus before it is a sum with zero.
+        total = Some(match (total, term.minus) {
+            (Some(total), false) => total.plus(&best),
+            (Some(total), true) => total.minus(&best),
+            (None, false) => best,
+            (None, true) => best.minus(&best).minus(&best),
+        });
+    }
+    total.ok_or_else(|| StatsError::Empty {
+        run: statement.to_string(),
+        split: split.to_owned(),
     })
 }
 

@@ -1,5 +1,8 @@
 //! Every figure of the paper as a declarative experiment: spec → stages → judgments → figure.
 
+pub mod all;
+pub mod catalogue;
+pub mod claims;
 pub mod cli;
 pub mod clock;
 pub mod compare;
@@ -12,6 +15,7 @@ pub mod live;
 pub mod measure;
 pub mod metrics;
 pub mod paper;
+pub mod plan;
 pub mod progress;
 pub mod provenance;
 pub mod rates;
@@ -27,4 +31,5 @@ pub mod store;
 pub mod teacher;
 pub mod ties;
 pub mod view;
+pub mod workspace;
 pub mod world;

@@ -6,7 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use dfdx::prelude::Cpu;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use vrt_core::model::Tiny;
 use vrt_core::op::PaperOps;
 use vrt_core::pair::PreferencePair;
@@ -27,7 +27,7 @@ use crate::stages::steps::failed;
 use crate::world::World;
 
 /// The median of repeated measurements, with the smallest and the largest.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
     /// Half are below.
     pub median: f64,

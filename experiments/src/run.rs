@@ -3,15 +3,14 @@
 //! Spec → graph of stages → judgments → report → files. Every arm and seed is a chain of stages; chains
 //! share what they have in common.
 
-use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use vrt_train::atomic::{self, FileError};
 
 use crate::clock;
 use crate::compare::{ArmRuns, Report, Setting, report};
-use crate::graph::{Fate, Graph, Planned, RunError, RunOptions};
+use crate::graph::{Graph, MissingInput, Planned, RunError, RunOptions};
 use crate::lines::{self, LinesError};
 use crate::measure::{self, ArmCosts, Measurement};
 use crate::paper::PaperValues;
@@ -24,42 +23,10 @@ use crate::stages::steps::read_weights;
 use crate::stages::{ChainError, Maker, chain};
 use crate::stats::{Row, StatsError};
 use crate::store::Store;
+use crate::workspace::Workspace;
 
 /// The file in which the last stage of a chain leaves one [`Row`] a line.
 pub const JUDGMENTS: &str = "judgments.jsonl";
-
-/// The folders of a workspace.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Workspace {
-    /// Its root.
-    pub root: PathBuf,
-    /// Where stages are kept.
-    pub cache: PathBuf,
-}
-
-impl Workspace {
-    /// The specs.
-    pub fn specs(&self) -> PathBuf {
-        self.root.join("experiments/specs")
-    }
-
-    /// The paper's numbers.
-    pub fn paper_values(&self) -> PathBuf {
-        self.root.join("experiments/paper-values.toml")
-    }
-
-    /// Where a running experiment's measurements can be watched.
-    pub fn runs(&self, id: &str, scale: Scale) -> PathBuf {
-        self.root
-            .join("runs")
-            .join(format!("{id}-{}", scale.name()))
-    }
-
-    /// What an experiment wrote at a scale.
-    pub fn results(&self, id: &str, scale: Scale) -> PathBuf {
-        self.root.join("results").join(id).join(scale.name())
-    }
-}
 
 /// Why an experiment has no result.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +52,14 @@ pub enum ExperimentError {
     /// The figure could not be drawn.
     #[error(transparent)]
     Figure(#[from] figure::FigureError),
+    /// What an experiment wrote cannot be read.
+    #[error("`{}` cannot be used: {why}", path.display())]
+    Results {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and how to mend it.
+        why: String,
+    },
 }
 
 /// An experiment at a scale, as stages.
@@ -143,7 +118,13 @@ impl Job {
         })
     }
 
-    fn targets(&self) -> Vec<StageId> {
+    /// The experiment's id.
+    pub fn id(&self) -> &str {
+        self.spec.id()
+    }
+
+    /// The last stage of every run.
+    pub fn targets(&self) -> Vec<StageId> {
         let both = |run: &ArmStages| [run.first.clone(), run.beside.clone()].concat();
         self.runs.iter().flat_map(both).collect()
     }
@@ -154,6 +135,22 @@ impl Job {
     /// [`RunError`] when the cache cannot be read.
     pub fn plan(&self, store: &Store) -> Result<Vec<Planned>, RunError> {
         self.graph.plan(store, &self.targets())
+    }
+
+    /// Every stage behind the results.
+    pub fn lineage(&self) -> BTreeSet<StageId> {
+        self.graph.lineage(&self.targets())
+    }
+
+    /// Adds its stages to a graph of several experiments, where what they have in common is one stage.
+    ///
+    /// # Errors
+    /// [`MissingInput`] never in fact: a job's stages come after their inputs.
+    pub fn join(&self, graph: &mut Graph) -> Result<(), MissingInput> {
+        for stage in self.graph.stages() {
+            graph.add(stage.clone())?;
+        }
+        Ok(())
     }
 
     /// Forgets every stage of the experiment, so that it runs from nothing.
@@ -180,7 +177,7 @@ impl Job {
         // Before the stages: a mistake in this file shows at once, not after they have run.
         let paper = PaperValues::load(&workspace.paper_values())?;
         let records = self.graph.run(store, &self.targets(), options)?;
-        let lineage = self.graph.lineage(&self.targets());
+        let lineage = self.lineage();
         let mut birth = provenance(
             &workspace.root,
             &self.spec,
@@ -323,56 +320,4 @@ fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), FileErro
         serde_json::to_vec_pretty(value).map_err(|e| FileError::at("write", path)(e.into()))?;
     text.push(b'\n');
     atomic::write(path, &text)
-}
-
-/// The plan for people: what is cached, what would be built, how long it takes.
-pub fn describe(plan: &[Planned]) -> String {
-    let mut out = String::new();
-    for planned in plan {
-        let inputs: Vec<String> = planned
-            .inputs
-            .iter()
-            .map(|id| id.short()[..8].to_owned())
-            .collect();
-        let fate = match &planned.fate {
-            Fate::Cached => "cached".to_owned(),
-            Fate::NotNeeded => "not needed".to_owned(),
-            Fate::Build => format!("build   {:>8}", duration(planned.seconds)),
-            Fate::Rebuild(why) => format!("rebuild {:>8}  ({why})", duration(planned.seconds)),
-        };
-        // Writing into a String cannot fail.
-        let _ = writeln!(
-            out,
-            "{}  {:<48}  {:<20}  {fate}",
-            &planned.id.short()[..8],
-            planned.title,
-            if inputs.is_empty() {
-                String::new()
-            } else {
-                format!("← {}", inputs.join(" "))
-            },
-        );
-    }
-    let builds = plan.iter().filter(|planned| planned.seconds > 0.0);
-    let cached = plan
-        .iter()
-        .filter(|planned| planned.fate == Fate::Cached)
-        .count();
-    let _ = writeln!(
-        out,
-        "\n{} stages: {cached} cached, {} to build, about {}",
-        plan.len(),
-        builds.clone().count(),
-        duration(builds.map(|planned| planned.seconds).sum())
-    );
-    out
-}
-
-fn duration(seconds: f64) -> String {
-    let whole = seconds.round() as u64;
-    match whole {
-        0..=99 => format!("{whole} s"),
-        100..=5999 => format!("{} min {:02} s", whole / 60, whole % 60),
-        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
-    }
 }

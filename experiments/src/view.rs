@@ -9,12 +9,13 @@ use vrt_train::atomic::{self, FileError};
 use vrt_view::{TraceRecord, jsonl, page};
 
 use crate::graph::{Fate, Graph, RunError, RunOptions};
-use crate::run::{ExperimentError, Workspace};
-use crate::spec::{LoadError, ResolvedArm, Scale, Spec, suggest};
+use crate::run::ExperimentError;
+use crate::spec::{Kind, LoadError, ResolvedArm, Scale, Spec, suggest};
 use crate::stage::StageId;
 use crate::stages::traces::{self, TracesParams};
 use crate::stages::{ChainError, Link, Maker, chain};
 use crate::store::Store;
+use crate::workspace::Workspace;
 
 /// Writes the trace browser: one HTML page with videos, frames, memory, judgments and rewards of single traces
 ///
@@ -197,12 +198,17 @@ fn stage(
     arguments: &ViewArgs,
 ) -> Result<StageId, ViewError> {
     let names: Vec<&str> = arm.chain.iter().map(String::as_str).collect();
-    let Some((&"eval", policy)) = names.split_last() else {
-        return Err(ViewError::Usage(format!(
-            "arm `{}` has no policy to look at: its chain is {}",
-            arm.id,
-            names.join(", ")
-        )));
+    let policy = match names.split_last() {
+        Some((&"eval", policy)) => policy,
+        // A measurement's chain ends with the policy itself.
+        _ if spec.file.experiment.kind == Kind::Measurement => &names[..],
+        _ => {
+            return Err(ViewError::Usage(format!(
+                "arm `{}` judges without writing a trace (its chain is {}); choose an arm whose chain ends with `eval`",
+                arm.id,
+                names.join(", ")
+            )));
+        }
     };
     let previous = chain(makers, policy, graph, &arm.params, seed)?;
     let link = Link {

@@ -115,9 +115,16 @@ label = "the only arm"
 #[test]
 fn a_small_experiment_is_done_listed_and_shown() {
     let dir = small(SMALL);
-    let listed = experiments(dir.path(), "list").code(0);
+    let listed = experiments(dir.path(), "list --scale smoke").code(0);
     let text = String::from_utf8(listed.get_output().stdout.clone()).unwrap();
-    assert_eq!(text, "small        One arm\n");
+    assert!(
+        text.starts_with("small    One arm\n         cost     at smoke about "),
+        "{text}"
+    );
+    assert!(
+        text.contains("2 of 2 stages to build, 0 cached\n         results  none yet"),
+        "{text}"
+    );
     let ran = experiments(dir.path(), "small --scale smoke").code(0);
     let shown = experiments(dir.path(), "show small --scale smoke").code(0);
     let text = |assert: &Assert| String::from_utf8(assert.get_output().stdout.clone()).unwrap();

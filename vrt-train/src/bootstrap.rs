@@ -39,17 +39,27 @@ pub struct Distribution {
 }
 
 impl Distribution {
+    fn with(&self, other: &Self, both: impl Fn(f64, f64) -> f64) -> Self {
+        let pairs = self.resampled.iter().zip(&other.resampled);
+        Self {
+            value: both(self.value, other.value),
+            resampled: pairs.map(|(&a, &b)| both(a, b)).collect(),
+        }
+    }
+
     /// The difference to another distribution over the same resamples.
     pub fn minus(&self, other: &Self) -> Self {
-        Self {
-            value: self.value - other.value,
-            resampled: self
-                .resampled
-                .iter()
-                .zip(&other.resampled)
-                .map(|(a, b)| a - b)
-                .collect(),
-        }
+        self.with(other, |a, b| a - b)
+    }
+
+    /// The sum with another distribution over the same resamples.
+    pub fn plus(&self, other: &Self) -> Self {
+        self.with(other, |a, b| a + b)
+    }
+
+    /// The larger of the two in every resample: which of them is best is drawn anew each time.
+    pub fn max(&self, other: &Self) -> Self {
+        self.with(other, f64::max)
     }
 
     /// The value with its 95 % percentile interval.

@@ -159,12 +159,6 @@ fn claims(report: &Report, out: &mut String) {
         .to_vec(),
     ];
     for claim in &report.claims {
-        let statement = &claim.statement;
-        let margin = match statement.margin {
-            0.0 => String::new(),
-            less if less < 0.0 => format!(" - {}", -less),
-            more => format!(" + {more}"),
-        };
         rows.push(vec![
             claim.text.clone(),
             claim.verdict.words().to_owned(),
@@ -174,7 +168,7 @@ fn claims(report: &Report, out: &mut String) {
                 signed(claim.difference.low),
                 signed(claim.difference.high)
             ),
-            format!("{} > {}{margin}", statement.better, statement.worse),
+            claim.statement.to_string(),
             claim.metric.name().to_owned(),
             match &claim.than_split {
                 Some(than) => format!("{} more than {than}", claim.split),
@@ -232,7 +226,7 @@ fn notes(report: &Report, out: &mut String) {
 }
 
 /// Pads cells, so that the source reads as a table too.
-pub(super) fn padded(rows: &[Vec<String>], out: &mut String) {
+pub(crate) fn padded(rows: &[Vec<String>], out: &mut String) {
     let columns = rows.first().map_or(0, Vec::len);
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
 
+use super::locate::locate;
+
 /// What is wrong with a spec.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("{message}")]
@@ -28,6 +30,11 @@ pub(crate) struct Text<'a> {
 }
 
 impl Text<'_> {
+    /// Where the last key of `path` is written.
+    pub fn place(self, path: &[&str]) -> Option<Range<usize>> {
+        locate(self.text, path)
+    }
+
     /// An error at `span`: `message` says what is wrong, `label` what stands there, `help` the cure.
     pub fn error(
         self,

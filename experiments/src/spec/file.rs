@@ -40,6 +40,8 @@ pub struct Experiment {
     pub id: String,
     /// One line.
     pub title: String,
+    /// The claim that stands for it in lists; the first one where none is named.
+    pub headline: Option<String>,
     /// What comes out.
     #[serde(default)]
     pub kind: Kind,
@@ -83,7 +85,19 @@ pub struct Scales {
 }
 
 /// How much is computed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Scale {
     /// Under a minute: everything runs, the numbers mean nothing.
@@ -179,7 +193,8 @@ pub struct Claim {
     pub id: String,
     /// In words.
     pub text: String,
-    /// `better > worse`, or `better > worse + 8` for at least 8 points.
+    /// `better > worse`, or `better > worse + 8` for at least 8 points; sums, splits and the best of several as
+    /// [`Statement`](super::Statement) reads them.
     pub statement: String,
     /// What is compared.
     pub metric: Metric,

@@ -17,7 +17,7 @@ use vrt_train::atomic::FileError;
 pub(crate) use error::Text;
 pub use error::{SpecError, suggest};
 pub use file::{Arm, Beside, Claim, Experiment, Kind, Panel, Scale, SpecFile, SplitSpec};
-pub use statement::Statement;
+pub use statement::{Judge, Statement, Term};
 
 use crate::stages::params::ArmParams;
 use error::explain;
@@ -102,6 +102,24 @@ impl Spec {
         &self.file.experiment.id
     }
 
+    /// What claims may name: its splits, their groups, and `all`.
+    pub fn parts(&self) -> Vec<String> {
+        let splits = self.file.splits.iter().map(|split| split.id.clone());
+        let groups = self.file.groups().into_iter().map(|(name, _)| name);
+        splits.chain(groups).chain(["all".to_owned()]).collect()
+    }
+
+    /// What it is about in one line: its headline, else its first claim, else its title.
+    pub fn headline(&self) -> &str {
+        let file = &self.file;
+        let named = file.experiment.headline.as_ref();
+        let claim = match named {
+            Some(id) => file.claims.iter().find(|claim| claim.id == *id),
+            None => file.claims.first(),
+        };
+        claim.map_or(&file.experiment.title, |claim| &claim.text)
+    }
+
     fn error(
         &self,
         path: &[&str],
@@ -155,6 +173,17 @@ impl Spec {
                 }
             }
         }
+        if let Some(headline) = &file.experiment.headline {
+            let claims = || file.claims.iter().map(|claim| claim.id.as_str());
+            if !claims().any(|known| known == headline) {
+                return Err(self.error(
+                    &["experiment", "headline"],
+                    "the headline is none of the claims",
+                    format!("unknown claim `{headline}`"),
+                    suggest(headline, claims()),
+                ));
+            }
+        }
         if file.experiment.kind == Kind::Measurement {
             let judged = [
                 ("panel", file.panels.is_empty()),
@@ -170,7 +199,6 @@ impl Spec {
                 ));
             }
         }
-        let groups = file.groups();
         for (i, split) in file.splits.iter().enumerate() {
             if let Some(group) = &split.group
                 && (group == "all" || splits().any(|id| id == group))
@@ -212,6 +240,8 @@ impl Spec {
                 }
             }
         }
+        let known_parts = self.parts();
+        let parts = || known_parts.iter().map(String::as_str);
         for (i, claim) in file.claims.iter().enumerate() {
             let i = i.to_string();
             let statement = Statement::parse(&claim.statement).map_err(|help| {
@@ -222,26 +252,50 @@ impl Spec {
                     help,
                 )
             })?;
-            for name in [&statement.better, &statement.worse] {
-                if !arms().any(|known| known == name) {
-                    return Err(self.error(
-                        &["claim", &i, "statement"],
+            let blame = |message: String, label: String, help: String| {
+                self.error(&["claim", &i, "statement"], message, label, help)
+            };
+            for judge in statement.judges() {
+                if let Some(other) = &judge.experiment {
+                    return Err(blame(
+                        format!("claim `{}` names another experiment", claim.id),
+                        format!("`{other}` is not this one"),
+                        "compare the arms of several experiments in experiments/claims.toml"
+                            .to_owned(),
+                    ));
+                }
+                if !arms().any(|known| known == judge.arm) {
+                    return Err(blame(
                         format!("claim `{}` names an arm that does not exist", claim.id),
-                        format!("unknown arm `{name}`"),
-                        suggest(name, arms()),
+                        format!("unknown arm `{}`", judge.arm),
+                        suggest(&judge.arm, arms()),
+                    ));
+                }
+                if let Some(part) = &judge.part
+                    && !parts().any(|known| known == part)
+                {
+                    return Err(blame(
+                        format!("claim `{}` names a split that does not exist", claim.id),
+                        format!("unknown split `{part}`"),
+                        suggest(part, parts()),
                     ));
                 }
             }
+            if claim.than_split.is_some() && statement.judges().any(|judge| judge.part.is_some()) {
+                return Err(blame(
+                    format!("claim `{}` says twice on which pairs it is", claim.id),
+                    "names splits beside `than_split`".to_owned(),
+                    "write all splits into the statement, or none".to_owned(),
+                ));
+            }
             let than = claim.than_split.as_ref().map(|name| ("than_split", name));
             for (key, name) in [("split", &claim.split)].into_iter().chain(than) {
-                let grouped = || groups.iter().map(|(name, _)| name.as_str());
-                let mut parts = splits().chain(grouped()).chain(["all"]);
-                if !parts.any(|known| known == name) {
+                if !parts().any(|known| known == name) {
                     return Err(self.error(
                         &["claim", &i, key],
                         format!("claim `{}` names a split that does not exist", claim.id),
                         format!("unknown split `{name}`"),
-                        suggest(name, splits().chain(grouped()).chain(["all"])),
+                        suggest(name, parts()),
                     ));
                 }
             }
