@@ -15,7 +15,7 @@ use crate::workspace::Workspace;
 /// Every claim is an inequality over results. It holds when its whole 95 % interval is on its side, does not hold when
 /// all of it is on the other, and is undecided in between. The paper's claims are listed in experiments/claims.toml; every
 /// other claim of a spec is a prediction of ours and stands below. Nothing is computed: claims are read from
-/// results/<ID>/<SCALE>/, and what is missing is named with the command that makes it.
+/// the results, and what is missing is named with the command that makes it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
