@@ -1,10 +1,11 @@
 //! In: several samples a pair. Out: the traces that are kept for fine-tuning, and a count of the rest.
 //!
 //! The paper's rejection sampling: a trace is kept if every unit is in format and every dimension and the
-//! overall preference equal the ground truth. One trace a pair is kept: the most confident, then the first.
+//! overall preference equal the ground truth ([`right`]). One trace a pair is kept: the most confident, then the first.
 
 use serde::{Deserialize, Serialize};
-use vrt_core::pair::{Confidence, Verdict};
+use vrt_core::pair::{Confidence, Judgment, Verdict};
+use vrt_core::reward::Judged;
 use vrt_core::rollout::{Rollout, Sample};
 use vrt_core::sequence::Sequence;
 
@@ -21,22 +22,60 @@ pub struct Harvest {
     pub kept: u64,
 }
 
+/// Why a trace is not fit for fine-tuning: the first reason, in this order.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// A unit left the format, or a call was faulty.
+    #[error("not in format: {0}")]
+    Format(String),
+    /// It ends without a final answer.
+    #[error("no final answer")]
+    NoAnswer,
+    /// The overall preference is wrong.
+    #[error("the overall preference is wrong")]
+    Overall,
+    /// The overall preference is right, a dimension is wrong.
+    #[error("a dimension is wrong")]
+    Dimension,
+}
+
+/// The answer of a trace in which every unit is in format, and every dimension and the overall preference are right.
+///
+/// # Errors
+/// [`Rejection`]: the first reason why it is not such a trace.
+pub fn right(judged: &Judged) -> Result<Judgment, Rejection> {
+    if let Err(fault) = &judged.format {
+        return Err(Rejection::Format(fault.clone()));
+    }
+    let answer = judged.answer.ok_or(Rejection::NoAnswer)?;
+    if answer.verdict.overall != judged.truth.overall {
+        return Err(Rejection::Overall);
+    }
+    if answer.verdict != judged.truth {
+        return Err(Rejection::Dimension);
+    }
+    Ok(answer)
+}
+
+/// How much a judgment doubts itself: the least is kept of a pair. A confidence that is not stated comes last.
+pub fn doubt(judgment: &Judgment) -> u8 {
+    judgment.confidence.map_or(u8::MAX, Confidence::digit)
+}
+
 /// Keeps at most one right trace of a pair.
 pub fn keep(rollout: Rollout, truth: &Verdict, harvest: &mut Harvest) -> Option<Sequence> {
     harvest.pairs += 1;
     harvest.samples += rollout.samples.len() as u64;
-    let right: Vec<Sample> = rollout
-        .samples
-        .into_iter()
-        .filter(|sample| sample.episode.all_right(truth))
+    let samples = rollout.samples.into_iter();
+    let right: Vec<(u8, Sample)> = samples
+        .filter_map(|sample| {
+            let answer = right(&sample.episode.judged(*truth)).ok()?;
+            Some((doubt(&answer), sample))
+        })
         .collect();
     harvest.right += right.len() as u64;
-    let doubt = |sample: &Sample| {
-        let stated = sample.episode.answer().and_then(|answer| answer.confidence);
-        stated.map_or(u8::MAX, Confidence::digit)
-    };
     // `min_by_key` takes the first among equals.
-    let best = right.into_iter().min_by_key(doubt)?;
+    let (_, best) = right.into_iter().min_by_key(|(doubt, _)| *doubt)?;
     harvest.kept += u64::from(best.sequence.is_some());
     best.sequence
 }

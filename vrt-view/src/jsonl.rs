@@ -86,14 +86,17 @@ pub fn read(name: &str, from: impl BufRead) -> Result<Vec<TraceRecord>, LineErro
         };
         let text = text.map_err(|error| at(error.into()))?;
         if !text.trim().is_empty() {
-            records.push(record(&text).map_err(at)?);
+            records.push(parse(&text).map_err(at)?);
         }
     }
     Ok(records)
 }
 
 /// One line's record.
-fn record(text: &str) -> Result<TraceRecord, Problem> {
+///
+/// # Errors
+/// [`Problem`] if the line is no record, or says what cannot be.
+pub fn parse(text: &str) -> Result<TraceRecord, Problem> {
     // Asked first: another version's fields would only confuse.
     #[derive(Deserialize)]
     struct Versioned {

@@ -9,4 +9,5 @@ pub mod eval;
 pub mod judging;
 pub mod prompt;
 pub mod server;
+pub mod traces;
 pub mod video;

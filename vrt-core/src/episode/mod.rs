@@ -261,9 +261,4 @@ impl Episode {
             tool_calls: self.calls(),
         }
     }
-
-    /// Whether the answer is right in every dimension and overall: the filter of the supervised stages.
-    pub fn all_right(&self, truth: &Verdict) -> bool {
-        self.answer().is_some_and(|answer| answer.verdict == *truth)
-    }
 }

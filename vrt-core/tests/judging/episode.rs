@@ -189,7 +189,6 @@ fn reward_terms_see_every_recommended_judgment_and_the_answer() {
     assert_eq!((judged.tool_calls, judged.judgments.len()), (1, 2));
     assert_eq!(judged.judgments[0].verdict.overall, Preference::Second);
     assert_eq!(judged.answer.map(|answer| answer.verdict), Some(truth));
-    assert!(episode.all_right(&truth));
     let cut_short = played(&[call("select_frames", "12")]).judged(truth);
     assert_eq!(cut_short.answer, None, "a recommendation is no answer");
     assert!(cut_short.format.is_err());

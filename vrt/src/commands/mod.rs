@@ -7,3 +7,4 @@ pub mod judge;
 pub mod ops;
 pub mod policy;
 pub mod rules;
+pub mod traces;
