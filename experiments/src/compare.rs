@@ -1,14 +1,18 @@
 //! In: a spec, the arms' judgments, the paper's numbers. Out: the report with its verdicts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::paper::PaperFigure;
-use crate::spec::{Kind, Panel, Scale, Spec, SplitSpec, Statement};
+use crate::spec::{At, Kind, Panel, Scale, Spec, SplitSpec, Statement};
 use crate::stats::{
     Counts, Distribution, Interval, Metric, Part, Resamples, Runs, StatsError, counts,
 };
+
+mod curves;
+
+pub use curves::{Curve, Dashed, Line, Point};
 
 /// What became of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -55,6 +59,8 @@ pub struct ArmRuns {
     pub runs: Runs,
     /// The rows of the second look, if the spec has one.
     pub beside: Option<Runs>,
+    /// Where it stands on the way of an arm that keeps policies.
+    pub at: Option<At>,
 }
 
 /// Everything an experiment says: `result.json`.
@@ -84,6 +90,9 @@ pub struct Report {
     pub arms: Vec<ArmReport>,
     /// The panels.
     pub panels: Vec<Panel>,
+    /// The lines of panels that have lines, by panel.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub curves: BTreeMap<String, Curve>,
     /// The claims with their verdicts.
     pub claims: Vec<ClaimReport>,
     /// Where the paper's numbers come from.
@@ -101,6 +110,9 @@ pub struct ArmReport {
     pub id: String,
     /// Its label.
     pub label: String,
+    /// Where it stands on the way of an arm that keeps policies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<At>,
     /// By split, and `all`.
     pub parts: BTreeMap<String, PartReport>,
 }
@@ -181,6 +193,9 @@ pub fn report(setting: &Setting<'_>, arms: &[ArmRuns]) -> Result<Report, StatsEr
         )
         .chain([("all", Part::All)])
         .collect();
+    let asked = file.panels.iter().map(|panel| panel.metric);
+    let asked = asked.chain(file.claims.iter().map(|claim| claim.metric));
+    let asked: BTreeSet<Metric> = Metric::ALL.into_iter().chain(asked).collect();
     let mut measured: BTreeMap<(&str, &str, Metric), Distribution> = BTreeMap::new();
     let mut arm_reports = Vec::new();
     for arm in arms {
@@ -188,7 +203,7 @@ pub fn report(setting: &Setting<'_>, arms: &[ArmRuns]) -> Result<Report, StatsEr
         for &(name, part) in &parts {
             let mut metrics = BTreeMap::new();
             let mut beside = arm.beside.as_ref().map(|_| BTreeMap::new());
-            for metric in Metric::ALL {
+            for &metric in &asked {
                 let ours = resamples.measure(&arm.id, &arm.runs, part, metric)?;
                 metrics.insert(metric, ours.interval());
                 measured.insert((&arm.id, name, metric), ours);
@@ -209,6 +224,7 @@ pub fn report(setting: &Setting<'_>, arms: &[ArmRuns]) -> Result<Report, StatsEr
         arm_reports.push(ArmReport {
             id: arm.id.clone(),
             label: arm.label.clone(),
+            at: arm.at.clone(),
             parts: by_part,
         });
     }
@@ -236,6 +252,7 @@ pub fn report(setting: &Setting<'_>, arms: &[ArmRuns]) -> Result<Report, StatsEr
             paper: claim.paper.clone(),
         });
     }
+    let curves = curves::curves(file, &arm_reports);
     Ok(Report {
         id: setting.spec.id().to_owned(),
         title: file.experiment.title.clone(),
@@ -255,6 +272,7 @@ pub fn report(setting: &Setting<'_>, arms: &[ArmRuns]) -> Result<Report, StatsEr
         beside: file.beside.as_ref().map(|beside| beside.label.clone()),
         arms: arm_reports,
         panels: file.panels.clone(),
+        curves,
         claims,
         paper_source: setting.paper_source.to_owned(),
         paper: setting.paper.cloned(),

@@ -15,7 +15,7 @@ use crate::lines::{self, LinesError};
 use crate::measure::{self, ArmCosts, Measurement};
 use crate::paper::PaperValues;
 use crate::provenance::provenance;
-use crate::render::{figure, measured, table};
+use crate::render::{FigureError, figure, measured, png, table};
 use crate::spec::{Kind, LoadError, ResolvedArm, Scale, Spec};
 use crate::stage::{StageError, StageId};
 use crate::stages::params::ArmParams;
@@ -51,7 +51,7 @@ pub enum ExperimentError {
     Stats(#[from] StatsError),
     /// The figure could not be drawn.
     #[error(transparent)]
-    Figure(#[from] figure::FigureError),
+    Figure(#[from] FigureError),
     /// What an experiment wrote cannot be read.
     #[error("`{}` cannot be used: {why}", path.display())]
     Results {
@@ -236,6 +236,7 @@ impl Job {
                 label: run.arm.label.clone(),
                 runs: read(&run.first)?,
                 beside: (!beside.is_empty()).then_some(beside),
+                at: run.arm.at.clone(),
             });
         }
         let setting = Setting {
@@ -307,7 +308,7 @@ fn write_results(folder: &Path, kind: Kind, report: &Report) -> Result<String, E
     let text = table::table(report);
     if kind == Kind::Figure {
         let svg = figure::svg(report)?;
-        atomic::write(&folder.join("figure.png"), &figure::png(&svg)?)?;
+        atomic::write(&folder.join("figure.png"), &png(&svg)?)?;
         atomic::write(&folder.join("figure.svg"), svg.as_bytes())?;
     }
     write_json(&folder.join("result.json"), report)?;

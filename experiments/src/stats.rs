@@ -27,6 +27,9 @@ pub struct Row {
     pub stop: String,
     /// Tokens the policy sampled.
     pub tokens: u32,
+    /// Units the policy wrote, where it is not one more than the calls: each call ends a unit, and so does the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub units: Option<u32>,
     /// Calls by operation, where more than one is offered.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub by_tool: BTreeMap<String, u32>,
@@ -49,6 +52,7 @@ impl Row {
             calls: 0,
             stop: "answered".to_owned(),
             tokens: 0,
+            units: None,
             by_tool: BTreeMap::new(),
             visual_tokens: None,
             untied: None,
@@ -56,7 +60,7 @@ impl Row {
     }
 }
 
-/// What is counted, in percent.
+/// What is counted: accuracies in percent, and two means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
@@ -68,10 +72,14 @@ pub enum Metric {
     Diff,
     /// All four judgments right, among all pairs.
     All4,
+    /// Mean calls of visual operations a judgment.
+    Calls,
+    /// Mean sampled tokens a reasoning unit.
+    UnitTokens,
 }
 
 impl Metric {
-    /// Every metric.
+    /// The accuracies, which every arm is measured by.
     pub const ALL: [Metric; 3] = [Metric::Tau, Metric::Diff, Metric::All4];
 
     /// Its name in specs and tables.
@@ -80,18 +88,39 @@ impl Metric {
             Metric::Tau => "tau",
             Metric::Diff => "diff",
             Metric::All4 => "all4",
+            Metric::Calls => "calls",
+            Metric::UnitTokens => "unit_tokens",
         }
     }
 
-    /// Whether a row counts at all, and whether it is right. No answer is wrong.
-    fn of(self, row: &Row) -> (bool, bool) {
+    /// Whether it is an accuracy, in percent.
+    pub fn is_accuracy(self) -> bool {
+        Self::ALL.contains(&self)
+    }
+
+    /// What an axis says.
+    pub fn axis(self) -> String {
+        match self {
+            Metric::Calls => "calls a judgment".to_owned(),
+            Metric::UnitTokens => "sampled tokens a reasoning unit".to_owned(),
+            accuracy => format!("{} accuracy, %", accuracy.name()),
+        }
+    }
+
+    /// By how much a row counts, and what it brings. No answer is wrong.
+    fn of(self, row: &Row) -> (u32, u32) {
         let truth = row.truth;
-        let hit = row.answer.is_some_and(|answer| match self {
-            Metric::All4 => answer == truth,
-            Metric::Tau => answer[3] == truth[3],
-            Metric::Diff => row.untied.unwrap_or(answer[3]) == truth[3],
-        });
-        (self != Metric::Diff || truth[3] != 0, hit)
+        let right = |hit: &dyn Fn([u8; 4]) -> bool| u32::from(row.answer.is_some_and(hit));
+        match self {
+            Metric::Tau => (1, right(&|answer| answer[3] == truth[3])),
+            Metric::All4 => (1, right(&|answer| answer == truth)),
+            Metric::Diff => (
+                u32::from(truth[3] != 0),
+                right(&|answer| row.untied.unwrap_or(answer[3]) == truth[3]),
+            ),
+            Metric::Calls => (1, row.calls),
+            Metric::UnitTokens => (row.units.unwrap_or(row.calls + 1), row.tokens),
+        }
     }
 }
 
@@ -231,23 +260,24 @@ impl Resamples {
         metric: Metric,
     ) -> Result<Distribution, StatsError> {
         self.check(name, runs)?;
-        let counted: Vec<u32> = self
-            .pairs
-            .iter()
-            .zip(&runs[0])
-            .map(|((_, split, _), row)| u32::from(part.holds(split) && metric.of(row).0))
-            .collect();
-        let hits: Vec<Vec<u32>> = runs
-            .iter()
-            .map(|rows| {
-                rows.iter()
-                    .zip(&counted)
-                    .map(|(row, &counts)| counts * u32::from(metric.of(row).1))
-                    .collect()
-            })
-            .collect();
-        let share = self.weights.share(&counted, &hits);
-        share.ok_or_else(|| StatsError::Empty {
+        let list = |rows: &Vec<Row>, of: fn((u32, u32)) -> u32| -> Vec<u32> {
+            let inside = |row: &Row| u32::from(part.holds(&row.split));
+            let rows = rows.iter();
+            rows.map(|row| inside(row) * of(metric.of(row))).collect()
+        };
+        let counted = |rows| list(rows, |(counts, _)| counts);
+        let measured = if metric.is_accuracy() {
+            let hits = runs
+                .iter()
+                .map(|rows| list(rows, |(counts, hit)| counts * hit));
+            self.weights
+                .share(&counted(&runs[0]), &hits.collect::<Vec<_>>())
+        } else {
+            let values = runs.iter().map(|rows| list(rows, |(_, brings)| brings));
+            let per = runs.iter().map(counted).collect::<Vec<_>>();
+            self.weights.ratio(&values.collect::<Vec<_>>(), &per)
+        };
+        measured.ok_or_else(|| StatsError::Empty {
             run: name.to_owned(),
             split: part.name().to_owned(),
         })

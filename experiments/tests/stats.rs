@@ -17,6 +17,7 @@ fn row(pair: u64, split: &str, truth: [u8; 4], answer: Option<[u8; 4]>) -> Row {
         }
         .to_owned(),
         tokens: 10,
+        units: None,
         by_tool: Default::default(),
         visual_tokens: None,
         untied: None,
@@ -192,4 +193,31 @@ fn a_margin_is_asked_for_its_sign_and_groups_of_splits_count_together() {
         .measure("one", &runs, Part::Among("none", &nobody), Metric::Tau)
         .unwrap_err();
     assert!(error.to_string().contains("`none`"), "{error}");
+}
+
+#[test]
+fn calls_and_tokens_are_means_over_judgments_and_units() {
+    let of = |pair, calls, tokens, units| Row {
+        calls,
+        tokens,
+        units,
+        ..row(pair, "a", [0, 0, 0, 1], Some([0, 0, 0, 1]))
+    };
+    // Units: 1, 3, and 2, of which one was no call; the second seed wrote 1, 1 and 2.
+    let runs: Runs = vec![
+        vec![
+            of(0, 0, 10, None),
+            of(1, 2, 32, None),
+            of(2, 0, 18, Some(2)),
+        ],
+        vec![of(0, 0, 9, None), of(1, 0, 11, None), of(2, 1, 20, None)],
+    ];
+    let resamples = Resamples::draw("one", &runs).unwrap();
+    let value = |metric| {
+        let measured = resamples.measure("one", &runs, Part::All, metric);
+        measured.unwrap().interval().value
+    };
+    assert_eq!(value(Metric::Calls), 3.0 / 6.0);
+    assert_eq!(value(Metric::UnitTokens), 100.0 / 10.0);
+    assert_eq!(value(Metric::Tau), 100.0);
 }

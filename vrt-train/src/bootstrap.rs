@@ -147,28 +147,48 @@ impl Weights {
         let hits: u32 = right.iter().flatten().sum();
         let resampled = (0..RESAMPLES)
             .map(|r| {
-                let weights = &self.pair_counts[r * self.pairs..(r + 1) * self.pairs];
-                let dot = |values: &[u32]| -> u32 {
-                    weights
-                        .iter()
-                        .zip(values)
-                        .map(|(&w, &v)| u32::from(w) * v)
-                        .sum()
-                };
-                let seeds = &self.seed_counts[r * self.seeds..(r + 1) * self.seeds];
-                let hits: f64 = seeds
-                    .iter()
-                    .zip(right)
-                    .filter(|(count, _)| **count > 0)
-                    .map(|(&count, right)| f64::from(count) * f64::from(dot(right)))
-                    .sum();
-                100.0 * hits / (f64::from(dot(counted)) * self.seeds as f64)
+                let of = f64::from(self.dot(r, counted)) * self.seeds as f64;
+                100.0 * self.drawn(r, right) / of
             })
             .collect();
         Some(Distribution {
             value: 100.0 * f64::from(hits) / (f64::from(total) * self.seeds as f64),
             resampled,
         })
+    }
+
+    /// What all `values` add up to, for each one that `per` counts, with all its resamples; `None` where nothing is counted.
+    ///
+    /// Both hold one list a seed, one number a pair: calls and episodes, tokens and units. Unlike a share's, the number of
+    /// those that count may be another one for each seed.
+    pub fn ratio(&self, values: &[Vec<u32>], per: &[Vec<u32>]) -> Option<Distribution> {
+        let sum =
+            |lists: &[Vec<u32>]| -> f64 { lists.iter().flatten().copied().map(f64::from).sum() };
+        let total = sum(per);
+        if total == 0.0 {
+            return None;
+        }
+        let resampled = (0..RESAMPLES).map(|r| self.drawn(r, values) / self.drawn(r, per));
+        Some(Distribution {
+            value: sum(values) / total,
+            resampled: resampled.collect(),
+        })
+    }
+
+    /// What resample `r` makes of one number a pair.
+    fn dot(&self, r: usize, values: &[u32]) -> u32 {
+        let weights = &self.pair_counts[r * self.pairs..(r + 1) * self.pairs];
+        let both = weights.iter().zip(values);
+        both.map(|(&w, &v)| u32::from(w) * v).sum()
+    }
+
+    /// The same of one list a seed.
+    fn drawn(&self, r: usize, lists: &[Vec<u32>]) -> f64 {
+        let seeds = &self.seed_counts[r * self.seeds..(r + 1) * self.seeds];
+        let drawn = seeds.iter().zip(lists).filter(|(count, _)| **count > 0);
+        drawn
+            .map(|(&count, values)| f64::from(count) * f64::from(self.dot(r, values)))
+            .sum()
     }
 }
 
@@ -220,8 +240,38 @@ mod tests {
         assert_eq!(weights.share(&[0; 3], &[vec![0; 3]]), None);
     }
 
+    #[test]
+    fn a_ratio_divides_by_what_was_counted_in_the_same_resample() {
+        let weights = Weights::draw(&["all"; 40], 2);
+        let units: Vec<Vec<u32>> = [1, 3]
+            .map(|more| (0..40).map(|pair| more + pair % 3).collect())
+            .to_vec();
+        let tokens: Vec<Vec<u32>> = units
+            .iter()
+            .map(|units| units.iter().map(|n| 7 * n).collect())
+            .collect();
+        let exact = weights.ratio(&tokens, &units).unwrap().interval();
+        assert_eq!((exact.value, exact.low, exact.high), (7.0, 7.0, 7.0));
+        let ones = vec![vec![1; 40]; 2];
+        let mean = weights.ratio(&units, &ones).unwrap().interval();
+        assert_eq!(mean.value, (1.975 + 3.975) / 2.0);
+        // Two seeds that far apart: each resample may draw either one alone.
+        assert!(mean.low < 2.3 && mean.high > 3.7, "{mean:?}");
+        assert_eq!(weights.ratio(&units, &[vec![0; 40], vec![0; 40]]), None);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn a_share_is_a_ratio(right in prop::collection::vec(0u32..2, 12), counted in prop::collection::vec(0u32..2, 12)) {
+            let weights = Weights::draw(&["all"; 12], 1);
+            let hits: Vec<u32> = right.iter().zip(&counted).map(|(a, b)| a * b).collect();
+            let percent: Vec<u32> = hits.iter().map(|hit| 100 * hit).collect();
+            let share = weights.share(&counted, &[hits]).map(|of| of.interval());
+            let ratio = weights.ratio(&[percent], std::slice::from_ref(&counted)).map(|of| of.interval());
+            prop_assert_eq!(share, ratio);
+        }
 
         #[test]
         fn every_resample_draws_as_many_as_there_are_of_each_stratum(strata in prop::collection::vec(0usize..3, 1..30), seeds in 1usize..4) {

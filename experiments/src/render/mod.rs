@@ -1,7 +1,15 @@
 //! In: a report. Out: what people look at.
 
+mod bars;
+mod canvas;
+mod curve_table;
+mod curves;
 pub mod figure;
 mod fonts;
+mod frame;
 mod grid;
+mod legend;
 pub mod measured;
 pub mod table;
+
+pub use canvas::{FigureError, png};

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use super::curve_table::curve_table;
 use super::grid::grid;
 use crate::compare::{ArmReport, Report};
 use crate::paper::Status;
@@ -15,7 +16,10 @@ pub fn table(report: &Report) -> String {
     match report.kind {
         Kind::Figure => {
             for panel in &report.panels {
-                panel_table(report, panel, &mut out);
+                match report.curves.get(&panel.id) {
+                    Some(curve) => curve_table(panel, curve, &mut out),
+                    None => panel_table(report, panel, &mut out),
+                }
             }
         }
         Kind::Table | Kind::Measurement => grid(report, &mut out),
@@ -141,6 +145,16 @@ pub(super) fn signed(value: f64) -> String {
     }
 }
 
+/// The same with the places that the metric deserves.
+fn signed_in(metric: Metric, value: f64) -> String {
+    if metric.is_accuracy() {
+        signed(value)
+    } else {
+        // Adding 0 turns -0 into 0.
+        format!("{:+.2}", (value * 100.0).round() / 100.0 + 0.0)
+    }
+}
+
 fn claims(report: &Report, out: &mut String) {
     if report.claims.is_empty() {
         return;
@@ -164,9 +178,9 @@ fn claims(report: &Report, out: &mut String) {
             claim.verdict.words().to_owned(),
             format!(
                 "{} [{}, {}]",
-                signed(claim.difference.value),
-                signed(claim.difference.low),
-                signed(claim.difference.high)
+                signed_in(claim.metric, claim.difference.value),
+                signed_in(claim.metric, claim.difference.low),
+                signed_in(claim.metric, claim.difference.high)
             ),
             claim.statement.to_string(),
             claim.metric.name().to_owned(),
@@ -198,17 +212,21 @@ fn notes(report: &Report, out: &mut String) {
     if let Some(paper) = &report.paper {
         let place = |split: &SplitSpec| Some(format!("{} for {}", split.id, split.paper.as_ref()?));
         let places: Vec<String> = report.splits.iter().filter_map(place).collect();
+        let stand = match &places[..] {
+            [] => String::new(),
+            places => format!(
+                " Splits stand in the places of benchmarks ({}); they are other data.",
+                places.join(", ")
+            ),
+        };
+        let inferred = match paper.infers() {
+            true => "; [I]: which bar the number belongs to is inferred",
+            false => "",
+        };
         let _ = writeln!(
             out,
-            "- paper: {}, {}{}. Splits stand in the places of benchmarks ({}); they are other data.",
-            report.paper_source,
-            paper.what,
-            if paper.infers() {
-                "; [I]: which bar the number belongs to is inferred"
-            } else {
-                ""
-            },
-            places.join(", ")
+            "- paper: {}, {}{inferred}.{stand}",
+            report.paper_source, paper.what
         );
         for unresolved in &paper.unresolved {
             let values: Vec<String> = unresolved.values.iter().map(f64::to_string).collect();

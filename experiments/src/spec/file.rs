@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::lines::Lines;
 use crate::stats::Metric;
 
 /// A whole spec.
@@ -181,8 +182,11 @@ pub struct Panel {
     pub title: String,
     /// Its arms, left to right.
     pub arms: Vec<String>,
-    /// What the bars show.
+    /// What the bars or lines show.
     pub metric: Metric,
+    /// Lines instead of bars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Lines>,
 }
 
 /// `[[claim]]`.
@@ -207,8 +211,12 @@ pub struct Claim {
     pub paper: Option<String>,
 }
 
-fn all() -> String {
+pub(super) fn all() -> String {
     "all".to_owned()
+}
+
+pub(super) fn is_all(part: &str) -> bool {
+    part == "all"
 }
 
 /// `[beside]`.

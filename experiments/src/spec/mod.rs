@@ -4,19 +4,21 @@
 
 mod error;
 mod file;
+mod lines;
 mod locate;
 mod statement;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_path_to_error::Segment;
 use vrt_train::atomic::FileError;
 
 pub(crate) use error::Text;
 pub use error::{SpecError, suggest};
 pub use file::{Arm, Beside, Claim, Experiment, Kind, Panel, Scale, SpecFile, SplitSpec};
+pub use lines::{Lines, Steps, Values};
 pub use statement::{Judge, Statement, Term};
 
 use crate::stages::params::ArmParams;
@@ -46,6 +48,17 @@ pub struct ResolvedArm {
     pub params: ArmParams,
     /// Its parameters for the second look, if the spec has one.
     pub beside: Option<ArmParams>,
+    /// Where it stands on the way of an arm that keeps policies.
+    pub at: Option<At>,
+}
+
+/// A policy on the way of GRPO.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct At {
+    /// The arm whose way it is.
+    pub arm: String,
+    /// Steps done.
+    pub step: u32,
 }
 
 /// Why a spec could not be loaded.
@@ -89,6 +102,7 @@ impl Spec {
             spec.seeds(scale)?;
             spec.arms(scale)?;
         }
+        spec.check_panels()?;
         Ok(spec)
     }
 
@@ -102,7 +116,7 @@ impl Spec {
         &self.file.experiment.id
     }
 
-    /// What claims may name: its splits, their groups, and `all`.
+    /// What claims and panels may name: its splits, their groups, and `all`.
     pub fn parts(&self) -> Vec<String> {
         let splits = self.file.splits.iter().map(|split| split.id.clone());
         let groups = self.file.groups().into_iter().map(|(name, _)| name);
@@ -228,18 +242,6 @@ impl Spec {
                 }
             }
         }
-        for (i, panel) in file.panels.iter().enumerate() {
-            for (j, name) in panel.arms.iter().enumerate() {
-                if !arms().any(|known| known == name) {
-                    return Err(self.error(
-                        &["panel", &i.to_string(), "arms", &j.to_string()],
-                        format!("panel `{}` shows an arm that does not exist", panel.id),
-                        format!("unknown arm `{name}`"),
-                        suggest(name, arms()),
-                    ));
-                }
-            }
-        }
         let known_parts = self.parts();
         let parts = || known_parts.iter().map(String::as_str);
         for (i, claim) in file.claims.iter().enumerate() {
@@ -335,7 +337,8 @@ impl Spec {
         Ok(seeds)
     }
 
-    /// The arms at a scale, with typed parameters.
+    /// The arms at a scale, with typed parameters; behind an arm that keeps policies come those, from the policy that
+    /// GRPO starts from.
     ///
     /// # Errors
     /// [`SpecError`] at the key that no stage knows or whose value has the wrong type.
@@ -364,7 +367,7 @@ impl Spec {
                 None => None,
             };
             let chain = arm.chain.as_ref().unwrap_or(&self.file.experiment.chain);
-            arms.push(ResolvedArm {
+            let arm = ResolvedArm {
                 id: arm.id.clone(),
                 label: arm.label.clone(),
                 chain: chain
@@ -374,7 +377,9 @@ impl Spec {
                     .collect(),
                 params,
                 beside,
-            });
+                at: None,
+            };
+            arms.extend(arm.with_its_way());
         }
         Ok(arms)
     }
@@ -418,6 +423,39 @@ impl Spec {
                 help,
             )
         })
+    }
+}
+
+impl ResolvedArm {
+    /// The arm and the policies it keeps. They have no second look.
+    fn with_its_way(mut self) -> Vec<Self> {
+        let kept: Vec<u32> = self.params.grpo.kept().collect();
+        let trained = self.chain.iter().any(|stage| stage == "grpo");
+        if kept.is_empty() || !trained {
+            return vec![self];
+        }
+        let at = |step| {
+            let arm = self.id.clone();
+            Some(At { arm, step })
+        };
+        let on_the_way = [0].into_iter().chain(kept).map(|step| {
+            let mut one = Self {
+                id: format!("{}@step={step}", self.id),
+                label: format!("{}, step {step}", self.label),
+                beside: None,
+                at: at(step),
+                ..self.clone()
+            };
+            if step == 0 {
+                one.chain.retain(|stage| stage != "grpo");
+            } else {
+                one.params.eval.step = Some(step);
+            }
+            one
+        });
+        let on_the_way: Vec<Self> = on_the_way.collect();
+        self.at = at(self.params.grpo.steps);
+        [self].into_iter().chain(on_the_way).collect()
     }
 }
 

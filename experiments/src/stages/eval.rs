@@ -13,7 +13,7 @@ use vrt_core::policy::{FrameBank, Sampling, TinyPolicy};
 use super::Link;
 use super::control::{OracleChooser, episodes};
 use super::params::{ArmParams, Decode, EvalParams, InputParams};
-use super::steps::{failed, read_weights};
+use super::steps::{failed, read_kept, read_weights};
 use crate::kit::{Kit, with_kit};
 use crate::run::JUDGMENTS;
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
@@ -82,10 +82,12 @@ impl<K: Kit> Stage for Eval<K> {
             frames,
             decode,
             window,
+            step,
             ..
         } = &self.params;
+        let after = step.map_or_else(String::new, |step| format!(", after step {step}"));
         format!(
-            "judging, {frames:?} frames, p = {}, {decode:?}",
+            "judging, {frames:?} frames, p = {}, {decode:?}{after}",
             window.width
         )
         .to_lowercase()
@@ -104,10 +106,13 @@ impl<K: Kit> Stage for Eval<K> {
             stage: "eval",
             needs: "base",
         })?;
+        let entry = cx.input(policy)?;
+        let weights = match self.params.step {
+            Some(step) => read_kept(entry, step)?,
+            None => read_weights(entry)?,
+        };
         let mut model = Tiny::new(&Cpu::default(), 0);
-        model
-            .load_flat(&read_weights(cx.input(policy)?)?)
-            .map_err(failed)?;
+        model.load_flat(&weights).map_err(failed)?;
         let world = World::new(super::WORLD_SEED, self.world.clone()).map_err(failed)?;
         let vocabulary = self.kit.vocabulary().map_err(failed)?;
         let population = self.params.population(&world).map_err(failed)?;
@@ -161,6 +166,7 @@ fn row(
     tools: bool,
 ) -> Result<Row, StageError> {
     let truth = pair.truth.ok_or_else(|| unlabelled(pair))?;
+    let units = episode.rounds.len() as u32;
     let mut by_tool = BTreeMap::new();
     let calls = episode.rounds.iter().flat_map(|round| &round.calls);
     for call in calls.filter(|_| tools) {
@@ -178,6 +184,7 @@ fn row(
             .map_or("running", StopReason::name)
             .to_owned(),
         tokens: episode.tokens(),
+        units: (units != episode.calls() + 1).then_some(units),
         by_tool,
         visual_tokens: tools.then(|| episode.outcomes().map(|outcome| outcome.cost(1)).sum()),
         untied: None,

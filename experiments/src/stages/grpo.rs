@@ -17,7 +17,7 @@ use vrt_train::optim::{AdamWConfig, Decay, Schedule};
 use super::Link;
 use super::data::TrainingPairs;
 use super::params::{ArmParams, DataParams, GrpoParams, InputParams};
-use super::steps::{self, Done, failed, read_weights};
+use super::steps::{self, Done, Keeper, failed, read_weights};
 use crate::kit::{Kit, with_kit};
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
 use crate::world::World;
@@ -173,6 +173,7 @@ impl<K: Kit, B: Objective + 'static> Stage for Grpo<K, B> {
             seed: self.seed,
         };
         let bank = FrameBank::default();
+        let keeper = Keeper::new(cx, self.params.kept());
         steps::run(
             cx,
             &mut learner,
@@ -181,6 +182,7 @@ impl<K: Kit, B: Objective + 'static> Stage for Grpo<K, B> {
             |learner, cursor, step| {
                 let metrics =
                     grpo::step::<K::Ops, _>(learner, &task, &bank, step, cursor).map_err(failed)?;
+                keeper.keep(learner, step + 1)?;
                 let remark = format!(
                     "reward {:.3}, right {:.1} %, calls {:.2}",
                     metrics.reward,
@@ -189,6 +191,7 @@ impl<K: Kit, B: Objective + 'static> Stage for Grpo<K, B> {
                 );
                 Ok(Done { metrics, remark })
             },
-        )
+        )?;
+        Ok(keeper.finish(cx)?)
     }
 }

@@ -227,6 +227,10 @@ pub struct GrpoParams {
     pub max_tokens: u32,
     /// Values for the objective's open parameters (`alpha`, `k`, `eta`, `omega`, …).
     pub objective: toml::Table,
+    /// Steps between two policies that are kept on the way, to be judged later; 0 keeps the last one alone. Keeping changes
+    /// nothing else.
+    #[serde(skip_serializing_if = "is_default")]
+    pub keep_every: u32,
 }
 
 impl Default for GrpoParams {
@@ -246,7 +250,17 @@ impl Default for GrpoParams {
             freeze_reading: true,
             max_tokens: 64,
             objective: toml::Table::new(),
+            keep_every: 0,
         }
+    }
+}
+
+impl GrpoParams {
+    /// The steps after which a policy is kept, the last one aside.
+    pub fn kept(&self) -> impl Iterator<Item = u32> {
+        let every = self.keep_every;
+        let steps = (every > 0).then(|| (every..self.steps).step_by(every as usize));
+        steps.into_iter().flatten()
     }
 }
 
@@ -277,6 +291,9 @@ pub struct EvalParams {
     pub decode: Decode,
     /// Temperature when `decode = "sampled"`.
     pub temperature: f64,
+    /// Judges with the policy that GRPO kept after this step (`grpo.keep_every`), not with the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step: Option<u32>,
 }
 
 fn is_whole(conditions: &[Condition]) -> bool {
@@ -312,6 +329,7 @@ impl Default for EvalParams {
             window: MemoryWindow::default(),
             decode: Decode::Greedy,
             temperature: 1.0,
+            step: None,
         }
     }
 }

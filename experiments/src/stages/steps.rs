@@ -1,10 +1,12 @@
 //! In: a learner and one step of a stage. Out: all its steps, resumed from the last checkpoint.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vrt_core::model::Tiny;
+use vrt_train::atomic::{self, FileError};
 use vrt_train::checkpoint::{Checkpoint, load_weights, save_weights};
 use vrt_train::learner::Learner;
 
@@ -26,8 +28,76 @@ pub fn failed(error: impl std::error::Error + Send + Sync + 'static) -> StageErr
 /// # Errors
 /// [`StageError::Failed`] names the file and what is wrong with it.
 pub fn read_weights(entry: &Path) -> Result<Vec<f32>, StageError> {
+    read(&entry.join(WEIGHTS))
+}
+
+/// Reads the weights that a stage kept on its way, after this many of its steps.
+///
+/// # Errors
+/// [`StageError::Unreadable`] when it kept none there, [`StageError::Failed`] when they cannot be read.
+pub fn read_kept(entry: &Path, step: u32) -> Result<Vec<f32>, StageError> {
+    let path = kept(entry, u64::from(step));
+    if path.exists() {
+        return read(&path);
+    }
+    Err(StageError::Unreadable {
+        path,
+        why: "the stage kept no policy after this step; `eval.step` must be a multiple of `grpo.keep_every` and less than \
+              `grpo.steps`"
+            .to_owned(),
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<f32>, StageError> {
     let layout = Tiny::new(&dfdx::prelude::Cpu::default(), 0).layout();
-    load_weights(&entry.join(WEIGHTS), &layout).map_err(failed)
+    load_weights(path, &layout).map_err(failed)
+}
+
+/// Where the policy after `step` steps is kept inside a folder.
+fn kept(folder: &Path, step: u64) -> PathBuf {
+    folder.join("kept").join(format!("{step:05}.safetensors"))
+}
+
+/// Keeps policies on the way. They wait in the work folder, where a resumed stage finds them again.
+#[derive(Debug)]
+pub struct Keeper {
+    steps: Vec<u64>,
+    work: PathBuf,
+}
+
+impl Keeper {
+    /// Keeps one after each of these steps.
+    pub fn new(cx: &StageContext, steps: impl Iterator<Item = u32>) -> Self {
+        Self {
+            steps: steps.map(u64::from).collect(),
+            work: cx.work().to_owned(),
+        }
+    }
+
+    /// To be called with the number of steps done.
+    ///
+    /// # Errors
+    /// [`StageError::Failed`] when the weights cannot be written.
+    pub fn keep(&self, learner: &Learner, done: u64) -> Result<(), StageError> {
+        if !self.steps.contains(&done) {
+            return Ok(());
+        }
+        let path = kept(&self.work, done);
+        save_weights(&path, learner.layout(), &learner.parameters).map_err(failed)
+    }
+
+    /// Copies all of them into the stage's entry.
+    ///
+    /// # Errors
+    /// [`FileError`].
+    pub fn finish(&self, cx: &StageContext) -> Result<(), FileError> {
+        for &step in &self.steps {
+            let from = kept(&self.work, step);
+            let bytes = fs::read(&from).map_err(FileError::at("read", &from))?;
+            atomic::write(&kept(cx.out(), step), &bytes)?;
+        }
+        Ok(())
+    }
 }
 
 /// Writes the weights into the stage's own entry.
