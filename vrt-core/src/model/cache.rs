@@ -161,36 +161,6 @@ impl Cache {
         });
     }
 
-    #[inline(always)]
-    fn all_heads(
-        &self,
-        layer: usize,
-        out: &mut [f32],
-        queries: &[f32],
-        mask: &[f32],
-        scores: &mut Vec<f32>,
-    ) {
-        let d = self.head_dim;
-        let group = queries.len() / (d * self.kv_heads);
-        let mut heads = queries
-            .chunks_exact(group * d)
-            .zip(out.chunks_exact_mut(group * d));
-        for kv_head in 0..self.kv_heads {
-            let Some((queries, out)) = heads.next() else {
-                return;
-            };
-            // Query heads that share a key head go in pairs: each key and value is loaded once for both.
-            let pairs = queries.chunks(2 * d).zip(out.chunks_mut(2 * d));
-            for (queries, out) in pairs {
-                if queries.len() == 2 * d {
-                    self.heads::<2>(layer, kv_head, out, queries, mask, scores);
-                } else {
-                    self.heads::<1>(layer, kv_head, out, queries, mask, scores);
-                }
-            }
-        }
-    }
-
     /// Attention of `H` query heads over one key head.
     #[inline(always)]
     fn heads<const H: usize>(
@@ -254,7 +224,25 @@ impl Work for Attend<'_> {
             mask,
             scores,
         } = self;
-        cache.all_heads(layer, out, queries, mask, scores);
+        let d = cache.head_dim;
+        let group = queries.len() / (d * cache.kv_heads);
+        let mut heads = queries
+            .chunks_exact(group * d)
+            .zip(out.chunks_exact_mut(group * d));
+        for kv_head in 0..cache.kv_heads {
+            let Some((queries, out)) = heads.next() else {
+                return;
+            };
+            // Query heads that share a key head go in pairs: each key and value is loaded once for both.
+            let pairs = queries.chunks(2 * d).zip(out.chunks_mut(2 * d));
+            for (queries, out) in pairs {
+                if queries.len() == 2 * d {
+                    cache.heads::<2>(layer, kv_head, out, queries, mask, scores);
+                } else {
+                    cache.heads::<1>(layer, kv_head, out, queries, mask, scores);
+                }
+            }
+        }
     }
 }
 
