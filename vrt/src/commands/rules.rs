@@ -11,6 +11,14 @@ pub struct RulesArgs {
     /// Frames of each video that are shown first
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub frames: u32,
+    /// What its calls may do.
+    #[command(flatten)]
+    pub calls: CallArgs,
+}
+
+/// What the calls of an episode may do.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct CallArgs {
     /// Tool calls an episode may make
     #[arg(long, value_name = "N", default_value_t = 3)]
     max_calls: u8,
@@ -40,6 +48,15 @@ impl RulesArgs {
     pub fn rules(&self) -> Rules {
         Rules {
             initial_per_video: self.frames,
+            ..self.calls.rules()
+        }
+    }
+}
+
+impl CallArgs {
+    /// The rules, with the paper's number of initial frames.
+    pub fn rules(&self) -> Rules {
+        Rules {
             max_calls: self.max_calls,
             window: MemoryWindow::new(self.window),
             frames_a_call: self.frames_a_call,

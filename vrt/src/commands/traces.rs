@@ -5,14 +5,14 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use vrt_core::episode::Rules;
-use vrt_core::window::MemoryWindow;
 
+use super::rules::{CallArgs, Tools};
 use crate::cli::{Exit, Failure, say};
+use crate::eval::table::printable;
 use crate::prompt::{DimensionWording, MJ_BENCH_VIDEO, RAPIDATA, VIDEO_GEN_REWARD};
 use crate::traces::{
     BadLine, ExportError, ExportLedger, ExportOptions, FilterError, FilterLedger, FilterOptions,
-    Layout, PicturePlace, Tools, export, filter,
+    Layout, PicturePlace, Tools as OfferedTools, export, filter,
 };
 
 const AFTER: &str = "\
@@ -106,22 +106,12 @@ struct ExportArgs {
 struct JudgedArgs {
     /// The operations that were offered
     #[arg(long, value_enum, default_value_t)]
-    ops: Ops,
+    ops: Tools,
     /// The names under which the dimensions were asked for
     #[arg(long, value_enum, default_value_t)]
     dimensions: Dimensions,
-    /// Tool calls an episode could make
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    max_calls: u8,
-    /// Frames a call could ask for
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=1024))]
-    frames_a_call: u32,
-    /// Outcomes of calls that stayed in view
-    #[arg(long, value_name = "P", default_value_t = 1)]
-    window: u8,
-    /// Faulty calls that were told to the judge
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    retries: u8,
+    #[command(flatten)]
+    calls: CallArgs,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -140,15 +130,6 @@ enum Place {
     Inline,
     /// In a folder beside the output, named like it with `.pictures`
     Folder,
-}
-
-#[derive(Clone, Copy, Debug, Default, ValueEnum)]
-enum Ops {
-    /// The paper's select_frames
-    #[default]
-    Paper,
-    /// All that the library has
-    All,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -203,17 +184,9 @@ pub fn run(arguments: &TracesArgs, out: &mut dyn Write) -> Result<Exit, Failure>
     }
 }
 
+/// A line's error may quote the line: nothing in it steers a terminal.
 fn complain(bad: &BadLine) {
     eprintln!("{}", printable(&bad.to_string()));
-}
-
-/// A line's error may quote the line: nothing in it steers a terminal.
-fn printable(text: &str) -> String {
-    let escaped = |c: char| match c.is_control() && c != '\n' {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    text.chars().map(escaped).collect()
 }
 
 fn not_onto_itself(input: &std::path::Path, out: &std::path::Path) -> Result<(), Failure> {
@@ -233,16 +206,11 @@ fn run_filter(arguments: &FilterArgs, out: &mut dyn Write) -> Result<Exit, Failu
         every: arguments.every,
         keep_going: arguments.keep_going,
     };
-    let ledger = filter(&arguments.input, &arguments.out, options, &mut complain);
-    let ledger = ledger.map_err(|error| escaped(error.into()))?;
+    let ledger = filter(&arguments.input, &arguments.out, options, &mut complain)?;
     let rows = ledger.rows().map(|(fate, lines)| (fate.name(), lines));
     write_json(arguments.json.as_deref(), rows, ledger.lines())?;
     say(out, &filter_text(&ledger))?;
     Ok(Exit::Done)
-}
-
-fn escaped(failure: Failure) -> Failure {
-    Failure::new(failure.exit, printable(&failure.message))
 }
 
 fn filter_text(ledger: &FilterLedger) -> String {
@@ -267,14 +235,7 @@ fn export_rows(ledger: &ExportLedger) -> [(&'static str, u64); 5] {
 
 fn run_export(arguments: &ExportArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     not_onto_itself(&arguments.input, &arguments.out)?;
-    let JudgedArgs {
-        ops,
-        dimensions,
-        max_calls,
-        frames_a_call,
-        window,
-        retries,
-    } = arguments.judged;
+    let judged = &arguments.judged;
     let options = ExportOptions {
         layout: match arguments.per {
             Per::Unit => Layout::Unit,
@@ -284,22 +245,15 @@ fn run_export(arguments: &ExportArgs, out: &mut dyn Write) -> Result<Exit, Failu
             Place::Inline => PicturePlace::Inline,
             Place::Folder => PicturePlace::Folder,
         },
-        tools: match ops {
-            Ops::Paper => Tools::Paper,
-            Ops::All => Tools::All,
+        tools: match judged.ops {
+            Tools::Paper => OfferedTools::Paper,
+            Tools::All => OfferedTools::All,
         },
-        rules: Rules {
-            max_calls,
-            frames_a_call,
-            window: MemoryWindow::new(window),
-            retries,
-            ..Rules::default()
-        },
-        dimensions: dimensions.wording().clone(),
+        rules: judged.calls.rules(),
+        dimensions: judged.dimensions.wording().clone(),
         keep_going: arguments.keep_going,
     };
-    let ledger = export(&arguments.input, &arguments.out, &options, &mut complain);
-    let ledger = ledger.map_err(|error| escaped(error.into()))?;
+    let ledger = export(&arguments.input, &arguments.out, &options, &mut complain)?;
     let rows = export_rows(&ledger);
     write_json(arguments.json.as_deref(), rows.into_iter(), ledger.lines)?;
     let mut text = String::new();

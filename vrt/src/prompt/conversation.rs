@@ -70,7 +70,7 @@ impl Conversation {
     }
 
     /// Adds what the calls of the last unit brought; outcomes before `oldest` are forgotten.
-    pub fn show(&mut self, outcome: &Outcome, oldest: u8) {
+    fn show(&mut self, outcome: &Outcome, oldest: u8) {
         self.outcomes = self.outcomes.saturating_add(1);
         self.oldest = oldest;
         self.answer(Answer::Outcome {
@@ -80,7 +80,7 @@ impl Conversation {
     }
 
     /// Adds why the calls of the last unit were not carried out.
-    pub fn refuse(&mut self, fault: &CallFault) {
+    fn refuse(&mut self, fault: &CallFault) {
         self.answer(Answer::Fault(plain(&fault.to_string())));
     }
 

@@ -7,13 +7,13 @@ use vrt_core::reward::Judged;
 use vrt_core::trace::{Action, read_unit};
 use vrt_view::{JudgmentRecord, TraceRecord, UnitRecord};
 
-/// A record claims what its text does not say.
+/// A record and its text say different things.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("at `{path}`: {claim}, but its text does not say so; write the traces anew")]
+#[error("at `{path}`: {claim}; write the traces anew")]
 pub struct Inconsistency {
     /// The field.
     pub path: String,
-    /// What it claims.
+    /// Who says what.
     pub claim: &'static str,
 }
 
@@ -102,14 +102,20 @@ pub fn judged_record(record: &TraceRecord, truth: Verdict) -> Result<Judged, Inc
         if round.unit != read.as_ref().map(UnitRecord::from) {
             return Err(Inconsistency {
                 path: format!("rounds[{number}].unit"),
-                claim: "a unit is recorded",
+                claim: match round.unit {
+                    Some(_) => "a unit is recorded, but its text does not say so",
+                    None => "no unit is recorded, but its text has one",
+                },
             });
         }
     }
     if record.answer != judged.answer.map(JudgmentRecord::from) {
         return Err(Inconsistency {
             path: "answer".to_owned(),
-            claim: "a final answer is recorded",
+            claim: match record.answer {
+                Some(_) => "a final answer is recorded, but its text does not say so",
+                None => "no final answer is recorded, but its text has one",
+            },
         });
     }
     // A call that was refused ends an episode, though its text is in format.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use vrt_core::episode::{Episode, Rules};
 use vrt_core::op::OpSet;
 use vrt_core::pair::{Frame, FrameOffset, PreferencePair, Video, VideoError};
-use vrt_core::policy::{Observation, Reply};
+use vrt_core::policy::Reply;
 use vrt_core::view::View;
 use vrt_view::{RoundRecord, TraceRecord};
 
@@ -112,10 +112,8 @@ pub fn replay<O: OpSet>(
             messages: conversation.messages(),
             faulty: fault.is_some() || played.is_some_and(|round| round.unit.is_none()),
         });
-        match episode.observation(rules) {
-            Some(Observation::Outcome { outcome, oldest }) => conversation.show(outcome, oldest),
-            Some(Observation::Fault(fault)) => conversation.refuse(fault),
-            None => {}
+        if let Some(observation) = episode.observation(rules) {
+            conversation.observe(observation);
         }
     }
     Ok(told)
