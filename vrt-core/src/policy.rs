@@ -116,6 +116,11 @@ pub trait Policy: Sync {
     /// [`PolicyError`] if a picture cannot be shown; one entry an episode.
     fn observe(&self, shown: &mut [Shown<'_, Self::State>]) -> Vec<Result<(), PolicyError>>;
 
+    /// Episodes that one thread keeps going at a time.
+    fn slots(&self) -> usize {
+        128
+    }
+
     /// The episode as the model saw it, where the policy is one that can be trained on it.
     fn sequence(&self, state: Self::State) -> Option<Sequence>;
 }

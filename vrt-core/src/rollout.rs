@@ -15,9 +15,6 @@ use crate::policy::{Opening, Policy, PolicyError, Shown, Turn};
 use crate::sequence::Sequence;
 use crate::shard;
 
-/// Episodes that one thread keeps going at a time.
-const SLOTS: usize = 128;
-
 /// One finished sample.
 pub struct Sample {
     /// The episode.
@@ -137,7 +134,7 @@ impl<P: Policy> Lane<'_, P> {
             return;
         }
         loop {
-            let free = SLOTS.saturating_sub(self.live.len()) / self.samples as usize;
+            let free = self.policy.slots().saturating_sub(self.live.len()) / self.samples as usize;
             // A group larger than all slots still has to run.
             let wanted = free.max(usize::from(self.live.is_empty()));
             let first = self.next.fetch_add(wanted, Ordering::Relaxed);

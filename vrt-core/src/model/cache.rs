@@ -2,9 +2,12 @@
 //!
 //! Keys stand in blocks of 16 positions with the positions innermost, so that one vector holds as many scores.
 
-use super::kernels::{self, Work, wide};
+mod attend;
+
+use super::kernels::wide;
 use super::weights::DecoderConfig;
 use crate::window::visible;
+use attend::Attend;
 
 /// Positions in a block of keys.
 const BLOCK: usize = 16;
@@ -126,18 +129,23 @@ impl Cache {
         layer.values.extend_from_slice(value);
     }
 
-    /// Fills `mask` for a query that stands at the end of the first `rows` rows and sees outcomes from `oldest` on: 0
+    /// Numbers in the mask of a query that stands at the end of the first `rows` rows.
+    pub(super) fn mask_length(rows: usize) -> usize {
+        rows.next_multiple_of(BLOCK)
+    }
+
+    /// Appends the mask of a query that stands at the end of the first `rows` rows and sees outcomes from `oldest` on: 0
     /// where it sees, −∞ where it does not, padded with −∞ to whole blocks.
-    pub(super) fn mask(&self, mask: &mut Vec<f32>, rows: usize, oldest: u8) {
-        mask.clear();
-        mask.extend(self.evidence[..rows].iter().map(|evidence| {
+    pub(super) fn mask(&self, masks: &mut Vec<f32>, rows: usize, oldest: u8) {
+        let whole = masks.len() + Self::mask_length(rows);
+        masks.extend(self.evidence[..rows].iter().map(|evidence| {
             if visible(*evidence, oldest) {
                 0.0
             } else {
                 f32::NEG_INFINITY
             }
         }));
-        mask.resize(rows.next_multiple_of(BLOCK), f32::NEG_INFINITY);
+        masks.resize(whole, f32::NEG_INFINITY);
     }
 
     /// One row's attention in one layer: `out[heads × head_dim]` from its turned and scaled queries.
@@ -159,217 +167,5 @@ impl Cache {
             mask,
             scores,
         });
-    }
-
-    /// Attention of `H` query heads over one key head.
-    #[inline(always)]
-    fn heads<const H: usize>(
-        &self,
-        layer: usize,
-        kv_head: usize,
-        out: &mut [f32],
-        queries: &[f32],
-        mask: &[f32],
-        scores: &mut Vec<f32>,
-    ) {
-        let d = self.head_dim;
-        let layer = &self.layers[layer];
-        let length = mask.len();
-        scores.resize(H * length, 0.0);
-        score::<H>(
-            scores,
-            queries,
-            &layer.keys[kv_head * d..],
-            self.kv_heads * d,
-            mask,
-        );
-        for scores in scores.chunks_exact_mut(length) {
-            kernels::softmax_total(scores);
-        }
-        let stride = self.kv_heads * d;
-        let values = &layer.values[kv_head * d..];
-        let mut from = 0;
-        while from + WIDTH <= d {
-            weigh::<H>(out, d, from, scores, values, stride);
-            from += WIDTH;
-        }
-        if from < d {
-            for (out, scores) in out.chunks_exact_mut(d).zip(scores.chunks_exact(length)) {
-                weigh_tail(&mut out[from..], scores, &values[from..], stride);
-            }
-        }
-    }
-}
-
-/// See [`Cache::attend`].
-struct Attend<'a> {
-    cache: &'a Cache,
-    layer: usize,
-    out: &'a mut [f32],
-    queries: &'a [f32],
-    mask: &'a [f32],
-    scores: &'a mut Vec<f32>,
-}
-
-impl Work for Attend<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let Self {
-            cache,
-            layer,
-            out,
-            queries,
-            mask,
-            scores,
-        } = self;
-        let d = cache.head_dim;
-        let group = queries.len() / (d * cache.kv_heads);
-        let mut heads = queries
-            .chunks_exact(group * d)
-            .zip(out.chunks_exact_mut(group * d));
-        for kv_head in 0..cache.kv_heads {
-            let Some((queries, out)) = heads.next() else {
-                return;
-            };
-            // Query heads that share a key head go in pairs: each key and value is loaded once for both.
-            let pairs = queries.chunks(2 * d).zip(out.chunks_mut(2 * d));
-            for (queries, out) in pairs {
-                if queries.len() == 2 * d {
-                    cache.heads::<2>(layer, kv_head, out, queries, mask, scores);
-                } else {
-                    cache.heads::<1>(layer, kv_head, out, queries, mask, scores);
-                }
-            }
-        }
-    }
-}
-
-/// Blocks of keys scored side by side: with two heads, as many sums as 16 registers of half a block hold.
-const TILE: usize = 3;
-
-/// `scores[head][position] = mask + q · k`, one chain of sums over the dimensions each.
-#[inline(always)]
-fn score<const H: usize>(
-    scores: &mut [f32],
-    queries: &[f32],
-    keys: &[[f32; BLOCK]],
-    stride: usize,
-    mask: &[f32],
-) {
-    let blocks = mask.len() / BLOCK;
-    let mut first = 0;
-    while first < blocks {
-        let keys = &keys[first * stride..];
-        match blocks - first {
-            1 => score_tile::<H, 1>(scores, queries, keys, stride, mask, first),
-            2 => score_tile::<H, 2>(scores, queries, keys, stride, mask, first),
-            _ => score_tile::<H, TILE>(scores, queries, keys, stride, mask, first),
-        }
-        first += TILE;
-    }
-}
-
-#[inline(always)]
-fn score_tile<const H: usize, const T: usize>(
-    scores: &mut [f32],
-    queries: &[f32],
-    keys: &[[f32; BLOCK]],
-    stride: usize,
-    mask: &[f32],
-    first: usize,
-) {
-    let d = queries.len() / H;
-    let (masks, _) = mask.as_chunks::<BLOCK>();
-    let mut acc = [[[0.0f32; BLOCK]; T]; H];
-    for acc in &mut acc {
-        acc.copy_from_slice(&masks[first..first + T]);
-    }
-    let mut tiles: [&[[f32; BLOCK]]; T] = [&[]; T];
-    for (t, tile) in tiles.iter_mut().enumerate() {
-        *tile = &keys[t * stride..][..d];
-    }
-    for i in 0..d {
-        for t in 0..T {
-            let keys = tiles[t][i];
-            for h in 0..H {
-                let q = queries[h * d + i];
-                for p in 0..BLOCK {
-                    acc[h][t][p] = q.mul_add(keys[p], acc[h][t][p]);
-                }
-            }
-        }
-    }
-    for (scores, acc) in scores.chunks_exact_mut(mask.len()).zip(acc) {
-        scores[first * BLOCK..][..T * BLOCK].copy_from_slice(acc.as_flattened());
-    }
-}
-
-/// Values summed side by side: two AVX registers.
-const WIDTH: usize = 16;
-
-/// `out[head][from..from + 16] = Σ weights[head][j] · values[j·stride + from..]`.
-#[inline(always)]
-fn weigh<const H: usize>(
-    out: &mut [f32],
-    d: usize,
-    from: usize,
-    weights: &[f32],
-    values: &[f32],
-    stride: usize,
-) {
-    let length = weights.len() / H;
-    let rows = values.len().div_ceil(stride).min(length);
-    // Two chains of additions a head: one alone would wait for each sum.
-    let mut acc = [[[0.0f32; WIDTH]; 2]; H];
-    let mut j = 0;
-    while j + 2 <= rows {
-        let even = lanes(&values[j * stride + from..]);
-        let odd = lanes(&values[(j + 1) * stride + from..]);
-        for h in 0..H {
-            acc[h][0] = scaled_sum(weights[h * length + j], even, acc[h][0]);
-            acc[h][1] = scaled_sum(weights[h * length + j + 1], odd, acc[h][1]);
-        }
-        j += 2;
-    }
-    if j < rows {
-        let last = lanes(&values[j * stride + from..]);
-        for h in 0..H {
-            acc[h][0] = scaled_sum(weights[h * length + j], last, acc[h][0]);
-        }
-    }
-    for (h, acc) in acc.into_iter().enumerate() {
-        let to = &mut out[h * d + from..][..WIDTH];
-        for i in 0..WIDTH {
-            to[i] = acc[0][i] + acc[1][i];
-        }
-    }
-}
-
-/// The first numbers of a slice, in registers.
-#[inline(always)]
-fn lanes(x: &[f32]) -> [f32; WIDTH] {
-    let mut lanes = [0.0; WIDTH];
-    lanes.copy_from_slice(&x[..WIDTH]);
-    lanes
-}
-
-/// `sum + w · v`: arrays in and out, so that the sums stay in registers.
-#[inline(always)]
-fn scaled_sum(w: f32, v: [f32; WIDTH], mut sum: [f32; WIDTH]) -> [f32; WIDTH] {
-    for i in 0..WIDTH {
-        sum[i] = w.mul_add(v[i], sum[i]);
-    }
-    sum
-}
-
-/// The dimensions that do not fill a register.
-fn weigh_tail(out: &mut [f32], weights: &[f32], values: &[f32], stride: usize) {
-    out.fill(0.0);
-    for (w, row) in weights.iter().zip(values.chunks(stride)) {
-        for (o, v) in out.iter_mut().zip(row) {
-            *o = w.mul_add(*v, *o);
-        }
     }
 }

@@ -115,7 +115,7 @@ struct Scratch {
     inner: Vec<f32>,
     cos: Vec<f32>,
     sin: Vec<f32>,
-    mask: Vec<f32>,
+    masks: Vec<f32>,
     scores: Vec<f32>,
 }
 
@@ -180,8 +180,13 @@ impl Engine {
                 &mut s.sin[r * half..][..half],
             );
         }
+        s.masks.clear();
         for (cache, new) in items.iter_mut() {
+            let before = cache.len();
             cache.tag(new.iter().map(|row| row.evidence));
+            for (i, row) in new.iter().enumerate() {
+                cache.mask(&mut s.masks, before + i + 1, row.oldest);
+            }
         }
 
         let scale = 1.0 / (c.head_dim as f32).sqrt();
@@ -197,11 +202,11 @@ impl Engine {
             let last_layer = l + 1 == c.layers;
             let going_on = if last_layer { items.len() } else { rows };
             s.attended.resize(going_on * c.q_dim(), 0.0);
-            let mut r = 0;
-            let mut target = 0;
+            let (mut r, mut target) = (0, 0);
+            let mut masks = &s.masks[..];
             for (cache, new) in items.iter_mut() {
                 let before = cache.len() - new.len();
-                for (i, row) in new.iter().enumerate() {
+                for i in 0..new.len() {
                     let cos = &s.cos[r * half..][..half];
                     let sin = &s.sin[r * half..][..half];
                     let (q, kv) = s.qkv[r * c.qkv_dim()..][..c.qkv_dim()].split_at_mut(c.q_dim());
@@ -210,6 +215,8 @@ impl Engine {
                         kernels::rotate(head, cos, sin);
                     }
                     cache.push(l, k, v);
+                    let mask;
+                    (mask, masks) = masks.split_at(Cache::mask_length(before + i + 1));
                     if !last_layer || i + 1 == new.len() {
                         for head in q.chunks_exact_mut(c.head_dim) {
                             kernels::rotate(head, cos, sin);
@@ -217,9 +224,8 @@ impl Engine {
                                 *x *= scale;
                             }
                         }
-                        cache.mask(&mut s.mask, before + i + 1, row.oldest);
                         let attended = &mut s.attended[target * c.q_dim()..][..c.q_dim()];
-                        cache.attend(l, attended, q, &s.mask, &mut s.scores);
+                        cache.attend(l, attended, q, mask, &mut s.scores);
                         s.x.copy_within(r * c.dim..(r + 1) * c.dim, target * c.dim);
                         target += 1;
                     }

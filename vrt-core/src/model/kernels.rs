@@ -5,6 +5,7 @@
 //! A slice of the wrong length is a bug of the caller and panics; nothing here sees user input.
 
 use gemm::Parallelism;
+use pulp::{Scalar, Simd};
 
 #[cfg(target_arch = "x86_64")]
 pub(super) use super::wide::wide;
@@ -13,14 +14,14 @@ pub(super) use super::wide::wide;
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
 pub(super) fn wide<W: Work>(work: W) -> W::Output {
-    work.run()
+    work.run(Scalar::new())
 }
 
 /// A loop that is compiled for registers of several widths. `run` and what it calls must be `#[inline(always)]`: what stays a
-/// call of its own stays narrow, closures too.
+/// call of its own stays narrow, closures too. Loops over arrays become vector code by themselves; `simd` is for what does not.
 pub(super) trait Work {
     type Output;
-    fn run(self) -> Self::Output;
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
 }
 
 /// Partial sums kept side by side in a reduction: two AVX registers.
@@ -135,6 +136,12 @@ pub fn exp(x: f32) -> f32 {
 /// `Σ x·y`.
 #[inline(always)]
 pub fn dot(x: &[f32], y: &[f32]) -> f32 {
+    total(Scalar::new(), products(x, y))
+}
+
+/// Partial sums of `x·y`.
+#[inline(always)]
+fn products(x: &[f32], y: &[f32]) -> [f32; LANES] {
     let n = x.len().min(y.len());
     let (xs, x_tail) = x[..n].as_chunks::<LANES>();
     let (ys, y_tail) = y[..n].as_chunks::<LANES>();
@@ -147,7 +154,7 @@ pub fn dot(x: &[f32], y: &[f32]) -> f32 {
     for (i, (x, y)) in x_tail.iter().zip(y_tail).enumerate() {
         lanes[i] = x.mul_add(*y, lanes[i]);
     }
-    fold(lanes, |a, b| a + b)
+    lanes
 }
 
 /// `Σ x`.
@@ -163,13 +170,22 @@ pub fn sum(x: &[f32]) -> f32 {
     for (lane, x) in lanes.iter_mut().zip(tail) {
         *lane += x;
     }
-    fold(lanes, |a, b| a + b)
+    total(Scalar::new(), lanes)
 }
 
 /// The largest value, −∞ of an empty row; NaN is passed over.
 #[inline(always)]
 pub fn max(x: &[f32]) -> f32 {
-    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    largest(Scalar::new(), x)
+}
+
+#[inline(always)]
+fn larger(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
+}
+
+#[inline(always)]
+fn largest<S: Simd>(simd: S, x: &[f32]) -> f32 {
     let (chunks, tail) = x.as_chunks::<LANES>();
     let mut lanes = [f32::NEG_INFINITY; LANES];
     for chunk in chunks {
@@ -180,11 +196,25 @@ pub fn max(x: &[f32]) -> f32 {
     for (lane, x) in lanes.iter_mut().zip(tail) {
         *lane = larger(*lane, *x);
     }
-    fold(lanes, larger)
+    // No lane is NaN, so that the order of comparisons does not matter.
+    match S::as_simd_f32s(&lanes) {
+        ([register], []) => simd.reduce_max_f32s(*register),
+        _ => fold(lanes, larger),
+    }
+}
+
+/// The sum of partial sums: the lower half plus the upper until one is left, which is how a register that holds them is
+/// reduced, too.
+#[inline(always)]
+fn total<S: Simd>(simd: S, lanes: [f32; LANES]) -> f32 {
+    match S::as_simd_f32s(&lanes) {
+        ([register], []) => simd.reduce_sum_f32s(*register),
+        _ => fold(lanes, |a, b| a + b),
+    }
 }
 
 #[inline(always)]
-fn fold(mut lanes: [f32; LANES], mut join: impl FnMut(f32, f32) -> f32) -> f32 {
+fn fold(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {
@@ -220,12 +250,13 @@ impl Work for RmsNorm<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<S: Simd>(self, simd: S) {
         let d = self.weight.len();
         let mut inverse = self.inverse.map(|all| all.iter_mut());
         let rows = self.y.chunks_exact_mut(d).zip(self.x.chunks_exact(d));
         for (y, x) in rows {
-            let r = 1.0 / (dot(x, x) / d as f32 + self.eps).sqrt();
+            let squares = total(simd, products(x, x));
+            let r = 1.0 / (squares / d as f32 + self.eps).sqrt();
             for ((y, x), w) in y.iter_mut().zip(x).zip(self.weight) {
                 *y = x * r * w;
             }
@@ -316,7 +347,7 @@ impl Work for SwiGlu<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run(self) {
+    fn run<S: Simd>(self, _: S) {
         let Self { y, x, i } = self;
         for (y, x) in y.chunks_exact_mut(i).zip(x.chunks_exact(2 * i)) {
             let (gate, up) = x.split_at(i);
@@ -349,15 +380,15 @@ impl Work for Softmax<'_> {
     type Output = (f32, f32);
 
     #[inline(always)]
-    fn run(self) -> (f32, f32) {
-        softmax_total(self.0)
+    fn run<S: Simd>(self, simd: S) -> (f32, f32) {
+        softmax_total(simd, self.0)
     }
 }
 
 /// Softmax in place; the largest value and the sum of the exponentials of what lies below it.
 #[inline(always)]
-pub(super) fn softmax_total(row: &mut [f32]) -> (f32, f32) {
-    let top = max(row);
+pub(super) fn softmax_total<S: Simd>(simd: S, row: &mut [f32]) -> (f32, f32) {
+    let top = largest(simd, row);
     if top == f32::NEG_INFINITY {
         row.fill(0.0);
         return (top, 0.0);
@@ -376,7 +407,7 @@ pub(super) fn softmax_total(row: &mut [f32]) -> (f32, f32) {
         *x = exp(*x - top);
         *lane += *x;
     }
-    let total = fold(lanes, |a, b| a + b);
+    let total = total(simd, lanes);
     let scale = 1.0 / total;
     for x in row.iter_mut() {
         *x *= scale;
@@ -401,9 +432,9 @@ impl Work for ExponentialSum<'_> {
     type Output = (f32, f32);
 
     #[inline(always)]
-    fn run(self) -> (f32, f32) {
+    fn run<S: Simd>(self, simd: S) -> (f32, f32) {
         let row = self.0;
-        let top = max(row);
+        let top = largest(simd, row);
         if top == f32::NEG_INFINITY {
             return (top, 0.0);
         }
@@ -417,7 +448,7 @@ impl Work for ExponentialSum<'_> {
         for (lane, x) in lanes.iter_mut().zip(tail) {
             *lane += exp(x - top);
         }
-        (top, fold(lanes, |a, b| a + b))
+        (top, total(simd, lanes))
     }
 }
 
@@ -499,6 +530,24 @@ mod tests {
         assert_eq!([exp(-88.0), exp(f32::NEG_INFINITY)], [0.0; 2]);
         assert_eq!(exp(89.0), f32::INFINITY);
         assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn registers_of_any_width_reduce_to_the_same_bits() {
+        struct Reduced([f32; LANES]);
+        impl Work for Reduced {
+            type Output = (f32, f32);
+            #[inline(always)]
+            fn run<S: Simd>(self, simd: S) -> (f32, f32) {
+                (total(simd, self.0), largest(simd, &self.0))
+            }
+        }
+        for salt in 0..200 {
+            let mut lanes = [0.0; LANES];
+            lanes.copy_from_slice(&values(LANES, salt));
+            let narrow = (fold(lanes, |a, b| a + b), fold(lanes, larger));
+            assert_eq!(wide(Reduced(lanes)), narrow);
+        }
     }
 
     #[test]

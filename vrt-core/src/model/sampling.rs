@@ -1,5 +1,7 @@
 //! In: one row of logits and one uniform draw. Out: a token and its log-probability.
 
+use pulp::Simd;
+
 use super::kernels::{self, Work, wide};
 
 /// One sampled token.
@@ -125,7 +127,7 @@ impl Work for Reach<'_> {
     type Output = Option<usize>;
 
     #[inline(always)]
-    fn run(self) -> Option<usize> {
+    fn run<S: Simd>(self, _: S) -> Option<usize> {
         const CHUNK: usize = 16;
         let mut reached = 0.0;
         for (c, chunk) in self.logp.chunks(CHUNK).enumerate() {

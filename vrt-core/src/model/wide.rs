@@ -4,7 +4,7 @@
 //! multiply-adds as [`super::panels`] has on narrower registers. Everything else is left to the compiler ([`wide`]).
 
 use pulp::x86::V4;
-use pulp::{Simd, WithSimd};
+use pulp::{Scalar, Simd, WithSimd};
 
 use super::kernels::Work;
 use super::panels::{Panels, Start, WIDTH};
@@ -16,13 +16,13 @@ pub fn wide<W: Work>(work: W) -> W::Output {
     impl<W: Work> WithSimd for On<W> {
         type Output = W::Output;
         #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) -> W::Output {
-            self.0.run()
+        fn with_simd<S: Simd>(self, simd: S) -> W::Output {
+            self.0.run(simd)
         }
     }
     match V4::try_new() {
         Some(simd) => Simd::vectorize(simd, On(work)),
-        None => work.run(),
+        None => work.run(Scalar::new()),
     }
 }
 

@@ -287,13 +287,13 @@ impl Policy for TinyPolicy<'_> {
             let sequence = query_rows(self.vocabulary, one.pair, one.initial)
                 .map_err(|error| failed(one.pair, error.to_string()))?;
             let pending = self.pending(one.pair, &sequence, 0)?;
-            prompts.push((sequence, pending, Cache::new(self.weights.config())));
+            prompts.push((sequence, pending));
         }
         // The samples of a group share their prompt: it is run once.
         let mut engine = self.engine();
         let rows: Vec<Vec<NewRow<'_>>> = prompts
             .iter()
-            .map(|(_, pending, _)| pending.iter().map(Pending::row).collect())
+            .map(|(_, pending)| pending.iter().map(Pending::row).collect())
             .collect();
         let mut caches: Vec<Cache> = prompts
             .iter()
@@ -313,7 +313,7 @@ impl Policy for TinyPolicy<'_> {
         drop(rows);
         self.put_back(engine);
         let mut states = Vec::new();
-        for ((one, (sequence, ..)), cache) in openings.iter().zip(prompts).zip(caches) {
+        for ((one, (sequence, _)), cache) in openings.iter().zip(prompts).zip(caches) {
             for sample in 0..one.samples {
                 states.push(TinyState {
                     pair: one.pair.clone(),
@@ -380,6 +380,11 @@ impl Policy for TinyPolicy<'_> {
                 Ok(())
             })
             .collect()
+    }
+
+    /// The keys and values of more episodes leave the second-level cache of a core.
+    fn slots(&self) -> usize {
+        48
     }
 
     fn sequence(&self, state: TinyState) -> Option<Sequence> {
@@ -462,15 +467,14 @@ impl TinyPolicy<'_> {
             fed.push(&*pending);
             caches.push(cache);
         }
-        let rows: Vec<Vec<NewRow<'_>>> = fed
-            .iter()
-            .map(|pending| pending.iter().map(Pending::row).collect())
-            .collect();
-        let mut items: Vec<(&mut Cache, &[NewRow<'_>])> = caches
-            .into_iter()
-            .zip(&rows)
-            .map(|(cache, rows)| (cache, rows.as_slice()))
-            .collect();
+        let rows: Vec<NewRow<'_>> = fed.iter().copied().flatten().map(Pending::row).collect();
+        let mut rest = &rows[..];
+        let mut items = Vec::with_capacity(fed.len());
+        for (cache, pending) in caches.into_iter().zip(&fed) {
+            let own;
+            (own, rest) = rest.split_at(pending.len());
+            items.push((cache, own));
+        }
         engine.forward(&mut items, logits)?;
         for turn in turns.iter_mut() {
             let state = &mut *turn.state;
