@@ -11,6 +11,7 @@ use crate::commands::completions::{self, CompletionsArgs};
 use crate::commands::eval::{self, EvalArgs};
 use crate::commands::judge::{self, JudgeArgs};
 use crate::commands::ops::{self, OpsArgs};
+use crate::commands::serve_rewards::{self, ServeRewardsArgs};
 use crate::commands::traces::{self, TracesArgs};
 use crate::eval::table::printable;
 
@@ -80,6 +81,7 @@ enum Command {
     Judge(Box<JudgeArgs>),
     Eval(Box<EvalArgs>),
     Traces(TracesArgs),
+    ServeRewards(ServeRewardsArgs),
     Ops(OpsArgs),
     Completions(CompletionsArgs),
 }
@@ -95,6 +97,7 @@ Examples:
   vrt judge a.mp4 b.mp4 --caption \"a fox jumps\" --server http://localhost:8000 --model qwen2.5-vl-7b
   vrt eval genai-bench --data genai.json --videos videos/ --server http://localhost:8000 --model m
   vrt traces filter traces.jsonl --out right.jsonl
+  vrt serve-rewards --objective vr-thinker
   vrt ops
   vrt completions bash > ~/.local/share/bash-completion/completions/vrt
 
@@ -129,6 +132,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -
         Command::Judge(arguments) => judge::run(arguments, out),
         Command::Eval(arguments) => eval::run(arguments, out),
         Command::Traces(arguments) => traces::run(arguments, out),
+        Command::ServeRewards(arguments) => serve_rewards::run(arguments, out),
         Command::Ops(arguments) => ops::run(arguments, out),
         Command::Completions(arguments) => completions::run(arguments, Cli::command(), out),
     };

@@ -8,6 +8,7 @@ pub mod data;
 pub mod eval;
 pub mod judging;
 pub mod prompt;
+pub mod rewards;
 pub mod server;
 pub mod traces;
 pub mod video;

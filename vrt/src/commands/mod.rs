@@ -7,4 +7,5 @@ pub mod judge;
 pub mod ops;
 pub mod policy;
 pub mod rules;
+pub mod serve_rewards;
 pub mod traces;

@@ -62,4 +62,6 @@ fn help_teaches() {
     let folder = Folder::new();
     insta::assert_snapshot!("help", folder.vrt(&["--help"]).out);
     insta::assert_snapshot!("help_of_judge", folder.vrt(&["judge", "--help"]).out);
+    let serving = folder.vrt(&["serve-rewards", "--help"]).out;
+    insta::assert_snapshot!("help_of_serve_rewards", serving);
 }

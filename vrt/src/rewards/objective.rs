@@ -1,0 +1,187 @@
+//! In: an objective's name and numbers. Out: what scores groups under it.
+
+use clap::ValueEnum;
+use vrt_core::objective::{self, Objective, ObjectiveError};
+use vrt_core::pair::Verdict;
+use vrt_core::reward::{Group, Judged, RewardSheet, SampleReward, Score};
+use vrt_train::advantage::{Advantages, of_groups};
+
+use super::problem::{Code, Problem};
+use super::wire::{
+    GroupRequest, GroupResponse, ObjectiveResponse, SampleRequest, SampleResponse, ScoreRequest,
+    ScoreResponse, TermResponse,
+};
+use crate::traces::{Said, judged};
+
+/// Scores requests.
+pub trait Scorer: Send + Sync {
+    /// What it is.
+    fn describe(&self) -> ObjectiveResponse;
+
+    /// Rewards and advantages of the groups, in their order.
+    ///
+    /// # Errors
+    /// [`Problem`] names the first entry that cannot be scored.
+    fn score(&self, request: ScoreRequest) -> Result<ScoreResponse, Problem>;
+}
+
+/// The numbers of a file do not make the objective.
+#[derive(Debug, thiserror::Error)]
+pub enum ParametersError {
+    /// It is not what the objective reads.
+    #[error("{0}")]
+    Toml(#[from] toml::de::Error),
+    /// A number is outside its range, or two choices exclude each other.
+    #[error(transparent)]
+    Objective(#[from] ObjectiveError),
+}
+
+macro_rules! objectives {
+    ($($name:ident),*) => {
+        /// An objective by its name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+        pub enum Named {
+            $(#[doc = concat!("`", stringify!($name), "`.")] $name,)*
+        }
+
+        impl Named {
+            /// The objective with the numbers that `toml` states, and its own where it states none.
+            ///
+            /// # Errors
+            /// [`ParametersError`] names the place in `toml`, or the number and its range.
+            pub fn scorer(self, toml: &str) -> Result<Box<dyn Scorer>, ParametersError> {
+                match self {
+                    $(Self::$name => Ok(Box::new(read::<objective::$name>(toml)?)),)*
+                }
+            }
+        }
+    };
+}
+
+objectives!(VrThinker, Grpo, DrGrpo, Dapo, Gspo, Cispo, Rloo, Bnpo, Sapo);
+
+fn read<B: Objective>(text: &str) -> Result<Under<B>, ParametersError> {
+    let objective = B::deserialize(toml::Deserializer::parse(text)?)?;
+    objective.validate()?;
+    Ok(Under(objective))
+}
+
+struct Under<B>(B);
+
+impl<B: Objective> Scorer for Under<B> {
+    fn describe(&self) -> ObjectiveResponse {
+        ObjectiveResponse {
+            name: B::NAME.to_owned(),
+            doc: B::DOC,
+            terms: B::TERMS,
+            parameters: serde_json::to_value(&self.0).unwrap_or_default(),
+        }
+    }
+
+    fn score(&self, request: ScoreRequest) -> Result<ScoreResponse, Problem> {
+        let mut groups = Vec::with_capacity(request.groups.len());
+        let mut penalties = Vec::with_capacity(request.groups.len());
+        for (number, group) in request.groups.into_iter().enumerate() {
+            penalties.push(group.samples.iter().map(|one| one.penalty).collect());
+            groups.push(read_group(number, group)?);
+        }
+        let sheets: Vec<RewardSheet> = groups
+            .iter()
+            .map(|samples| self.0.score(&Group { samples }))
+            .collect();
+        let advantages = of_groups(&sheets, &penalties, &self.0.advantage());
+        let each = groups
+            .into_iter()
+            .zip(sheets)
+            .zip(penalties)
+            .zip(advantages);
+        Ok(ScoreResponse {
+            objective: B::NAME.to_owned(),
+            groups: each
+                .map(|(((judged, sheet), penalties), advantages)| {
+                    answer(judged, sheet, &penalties, &advantages)
+                })
+                .collect(),
+        })
+    }
+}
+
+fn read_group(number: usize, group: GroupRequest) -> Result<Vec<Judged>, Problem> {
+    let truth = group.truth.verdict();
+    let samples = group.samples.into_iter().enumerate();
+    samples
+        .map(|(at, sample)| {
+            let refuse = |field: &str, why: String| {
+                let pointer = format!("/groups/{number}/samples/{at}/{field}");
+                Problem::new(Code::Data, why).at(pointer)
+            };
+            if !sample.penalty.is_finite() {
+                return Err(refuse("penalty", "it is not a finite number".to_owned()));
+            }
+            let calls = sample.calls.as_deref();
+            if let Some(calls) = calls
+                && calls.len() != sample.units.len()
+            {
+                let (found, units) = (calls.len(), sample.units.len());
+                let why =
+                    format!("{found} numbers for {units} units; give one a unit, or leave it out");
+                return Err(refuse("calls", why));
+            }
+            Ok(read_sample(&sample, truth))
+        })
+        .collect()
+}
+
+fn read_sample(sample: &SampleRequest, truth: Verdict) -> Judged {
+    let last = sample.units.len().saturating_sub(1);
+    let said = sample.units.iter().enumerate().map(|(at, text)| Said {
+        text,
+        cut: sample.cut && at == last,
+        calls: match &sample.calls {
+            Some(calls) => calls[at] as usize,
+            None => usize::MAX,
+        },
+    });
+    let mut judged = judged(said, truth);
+    if let Some(why) = &sample.fault
+        && judged.format.is_ok()
+    {
+        judged.format = Err(why.clone());
+    }
+    judged
+}
+
+fn answer(
+    judged: Vec<Judged>,
+    sheet: RewardSheet,
+    penalties: &[f64],
+    advantages: &Advantages,
+) -> GroupResponse {
+    let samples = judged.into_iter().zip(sheet.samples).enumerate();
+    GroupResponse {
+        samples: samples
+            .map(
+                |(at, (judged, SampleReward { total, terms }))| SampleResponse {
+                    reward: total.map(|total| total - penalties[at]),
+                    advantage: advantages.values[at],
+                    terms: terms
+                        .into_iter()
+                        .zip(&advantages.shares[at])
+                        .map(|(term, &share)| TermResponse {
+                            name: term.name,
+                            raw: term.raw.value(),
+                            abstained: match &term.raw {
+                                Score::Abstain(why) => Some(why.to_string()),
+                                Score::Value(_) => None,
+                            },
+                            weight: term.weight,
+                            share,
+                        })
+                        .collect(),
+                    fault: judged.format.err(),
+                    answer: judged.answer.map(Into::into),
+                },
+            )
+            .collect(),
+    }
+}
