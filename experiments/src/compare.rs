@@ -61,6 +61,8 @@ pub struct ArmRuns {
     pub beside: Option<Runs>,
     /// Where it stands on the way of an arm that keeps policies.
     pub at: Option<At>,
+    /// Requirements of the objective that it waives.
+    pub waived: Vec<String>,
 }
 
 /// Everything an experiment says: `result.json`.
@@ -276,7 +278,22 @@ pub fn report(setting: &Setting<'_>, arms: &[ArmRuns]) -> Result<Report, StatsEr
         claims,
         paper_source: setting.paper_source.to_owned(),
         paper: setting.paper.cloned(),
-        notes: file.experiment.notes.clone(),
+        notes: file
+            .experiment
+            .notes
+            .iter()
+            .cloned()
+            .chain(beyond(arms))
+            .collect(),
+    })
+}
+
+/// Which arms lie outside what the objective requires of itself: a remark for each.
+fn beyond(arms: &[ArmRuns]) -> impl Iterator<Item = String> {
+    arms.iter().filter(|arm| !arm.waived.is_empty()).map(|arm| {
+        let lines: Vec<String> = arm.waived.iter().map(|line| format!("`{line}`")).collect();
+        let (label, lines) = (&arm.label, lines.join(" and "));
+        format!("{label} lies outside the recipe: the objective requires {lines}, which it waives.")
     })
 }
 

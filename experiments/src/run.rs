@@ -237,6 +237,7 @@ impl Job {
                 runs: read(&run.first)?,
                 beside: (!beside.is_empty()).then_some(beside),
                 at: run.arm.at.clone(),
+                waived: run.arm.params.grpo.waive.clone(),
             });
         }
         let setting = Setting {

@@ -105,6 +105,37 @@ fn a_line_that_is_no_toml() {
     insta::assert_snapshot!(wrong("seeds = [1]", "seeds = [1"));
 }
 
+const ARM_OF_K: &str = "\"grpo.objective.cot_gain.k\" = 0.0 }";
+
+#[test]
+fn an_unknown_parameter_of_the_objective() {
+    insta::assert_snapshot!(wrong(ARM_OF_K, "\"grpo.objective.cot_gain.kk\" = 0.0 }"));
+}
+
+#[test]
+fn a_parameter_of_the_objective_outside_its_range() {
+    insta::assert_snapshot!(wrong(ARM_OF_K, "\"grpo.objective.cot_gain.k\" = -1.0 }"));
+}
+
+#[test]
+fn an_objective_that_breaks_its_own_requirement() {
+    insta::assert_snapshot!(wrong(ARM_OF_K, "\"grpo.objective.cot_gain.k\" = 1.0 }"));
+}
+
+#[test]
+fn a_waiver_of_nothing_required() {
+    let waived =
+        "\"grpo.objective.cot_gain.k\" = 1.0, \"grpo.waive\" = [\"cot_gain < accuracy\"] }";
+    insta::assert_snapshot!(wrong(ARM_OF_K, waived));
+}
+
+#[test]
+fn a_waiver_of_what_holds() {
+    let line = "abs(cot_gain) + eta * exploration < accuracy";
+    let waived = format!("\"grpo.objective.cot_gain.k\" = 0.0, \"grpo.waive\" = [\"{line}\"] }}");
+    insta::assert_snapshot!(wrong(ARM_OF_K, &waived));
+}
+
 const TABLE: &str = include_str!("../specs/table1.toml");
 const MEASUREMENT: &str = include_str!("../specs/table5.toml");
 

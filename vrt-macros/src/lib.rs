@@ -108,7 +108,8 @@ pub fn reward_term(attr: TokenStream, item: TokenStream) -> TokenStream {
 /// compile error.
 ///
 /// Expands to one struct of typed, overridable numbers that implements `vrt_core::objective::Objective`.
-/// Every `require` is checked at the defaults when compiling, and by `validate` when numbers change.
+/// Every `require` is checked at the defaults when compiling, and by `validate` when numbers change; `validate_but` waives
+/// those that it is given word for word.
 #[proc_macro]
 pub fn objective(input: TokenStream) -> TokenStream {
     debug::shown(objective::expand(input.into())).into()

@@ -6,11 +6,14 @@ mod error;
 mod file;
 mod lines;
 mod locate;
+mod objective;
 mod statement;
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_path_to_error::Segment;
 use vrt_train::atomic::FileError;
@@ -350,14 +353,23 @@ impl Spec {
         let scale_at = vec!["scale".to_owned(), scale.name().to_owned()];
         let base_at = vec!["base".to_owned()];
         // Typed once without any arm, so that the base is blamed for its own mistakes.
-        self.typed(base.clone(), &[scale_at.clone(), base_at.clone()])?;
+        self.typed::<ArmParams>(base.clone(), &[scale_at.clone(), base_at.clone()])?;
         let mut arms = Vec::new();
         for (i, arm) in self.file.arms.iter().enumerate() {
             let arm_at = vec!["arm".to_owned(), i.to_string(), "set".to_owned()];
             let mut table = base.clone();
             merge(&mut table, undotted(&arm.set));
             let layers = [arm_at, scale_at.clone(), base_at.clone()];
-            let params = self.typed(table.clone(), &layers)?;
+            let params: ArmParams = self.typed(table.clone(), &layers)?;
+            let chain = arm.chain.as_ref().unwrap_or(&self.file.experiment.chain);
+            let chain: Vec<String> = chain
+                .iter()
+                .filter(|stage| !arm.skip.contains(stage))
+                .cloned()
+                .collect();
+            if chain.iter().any(|stage| stage == "grpo") {
+                self.check_objective(i, &params.grpo, &layers)?;
+            }
             let beside = match &self.file.beside {
                 Some(beside) => {
                     merge(&mut table, undotted(&beside.set));
@@ -366,15 +378,10 @@ impl Spec {
                 }
                 None => None,
             };
-            let chain = arm.chain.as_ref().unwrap_or(&self.file.experiment.chain);
             let arm = ResolvedArm {
                 id: arm.id.clone(),
                 label: arm.label.clone(),
-                chain: chain
-                    .iter()
-                    .filter(|stage| !arm.skip.contains(stage))
-                    .cloned()
-                    .collect(),
+                chain,
                 params,
                 beside,
                 at: None,
@@ -384,12 +391,20 @@ impl Spec {
         Ok(arms)
     }
 
+    /// Where `path` stands in the uppermost of `layers` that wrote it.
+    fn written(&self, layers: &[Vec<String>], path: &[String]) -> Option<Range<usize>> {
+        layers.iter().find_map(|layer| {
+            let whole: Vec<&str> = layer.iter().chain(path).map(String::as_str).collect();
+            locate(&self.text, &whole)
+        })
+    }
+
     /// Types a merged table; an error is shown in the uppermost of `layers` that wrote the key.
-    fn typed(
+    fn typed<T: DeserializeOwned>(
         &self,
         table: toml::Table,
         layers: &[Vec<String>],
-    ) -> Result<ArmParams, Box<SpecError>> {
+    ) -> Result<T, Box<SpecError>> {
         serde_path_to_error::deserialize(toml::Value::Table(table)).map_err(|error| {
             let message = error.inner().message().to_owned();
             let (label, help) = explain(&message);
@@ -408,16 +423,12 @@ impl Spec {
                 path.pop_if(|last| last == "?");
                 path.push(word.to_owned());
             }
-            let span = layers.iter().find_map(|layer| {
-                let whole: Vec<&str> = layer.iter().chain(&path).map(String::as_str).collect();
-                locate(&self.text, &whole)
-            });
             let at = Text {
                 name: &self.name,
                 text: &self.text,
             };
             at.error(
-                span,
+                self.written(layers, &path),
                 format!("`{}` cannot be used", path.join(".")),
                 label,
                 help,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use dfdx::prelude::Cpu;
 use serde_json::Value;
 use vrt_core::model::Tiny;
-use vrt_core::objective::{Objective, VrThinker};
+use vrt_core::objective::{Objective, ObjectiveError, VrThinker};
 use vrt_core::policy::FrameBank;
 use vrt_train::grpo::{self, GrpoConfig, Task};
 use vrt_train::learner::{Learner, Scope};
@@ -68,11 +68,21 @@ impl GrpoParams {
     /// The objective with this table's differences, checked.
     ///
     /// # Errors
-    /// [`StageError::Failed`] for an unknown key or a number outside its range.
+    /// [`StageError::Failed`] for an unknown key, a number outside its range, or a requirement that is neither met nor
+    /// waived.
     pub fn objective<B: Objective>(&self) -> Result<B, StageError> {
         let objective: B = self.objective.clone().try_into().map_err(failed)?;
-        objective.validate().map_err(failed)?;
+        self.allows(&objective).map_err(failed)?;
         Ok(objective)
+    }
+
+    /// Whether the objective holds what it declares of itself, but for what is waived.
+    ///
+    /// # Errors
+    /// [`ObjectiveError`]
+    pub fn allows<B: Objective>(&self, objective: &B) -> Result<(), ObjectiveError> {
+        let waived: Vec<&str> = self.waive.iter().map(String::as_str).collect();
+        objective.validate_but(&waived)
     }
 
     fn config(&self) -> GrpoConfig {

@@ -227,6 +227,9 @@ pub struct GrpoParams {
     pub max_tokens: u32,
     /// Values for the objective's open parameters (`alpha`, `k`, `eta`, `omega`, …).
     pub objective: toml::Table,
+    /// Requirements of the objective that these values may break, word for word; each must be broken.
+    #[serde(skip_serializing_if = "is_default")]
+    pub waive: Vec<String>,
     /// Steps between two policies that are kept on the way, to be judged later; 0 keeps the last one alone. Keeping changes
     /// nothing else.
     #[serde(skip_serializing_if = "is_default")]
@@ -250,6 +253,7 @@ impl Default for GrpoParams {
             freeze_reading: true,
             max_tokens: 64,
             objective: toml::Table::new(),
+            waive: Vec::new(),
             keep_every: 0,
         }
     }

@@ -10,6 +10,7 @@ mod dr_grpo;
 mod grpo;
 mod gspo;
 mod overrides;
+mod requirement;
 mod rloo;
 mod sapo;
 mod spec;
@@ -22,6 +23,7 @@ pub use dr_grpo::DrGrpo;
 pub use grpo::Grpo;
 pub use gspo::Gspo;
 pub use overrides::{AdvantageOverride, KlOverride, ResampleOverride, SurrogateOverride};
+pub use requirement::Requirement;
 pub use rloo::Rloo;
 pub use sapo::Sapo;
 pub use spec::{
@@ -51,6 +53,8 @@ pub trait Objective:
     const DOC: &'static str;
     /// The terms, in the order in which they are summed and logged.
     const TERMS: &'static [&'static str];
+    /// The `require` lines in canonical spelling: `abs(cot_gain) + eta * exploration < accuracy`.
+    const REQUIRES: &'static [&'static str];
 
     /// Scores every sample of a group.
     fn score(&self, group: &Group<'_>) -> RewardSheet;
@@ -68,7 +72,17 @@ pub trait Objective:
     ///
     /// # Errors
     /// [`ObjectiveError`], in the words of the compile-time check.
-    fn validate(&self) -> Result<(), ObjectiveError>;
+    fn validate(&self) -> Result<(), ObjectiveError> {
+        self.validate_but(&[])
+    }
+
+    /// The same without the `require` lines in `waived`, each spelled as in [`Objective::REQUIRES`]: for a sweep that
+    /// shows what lies beyond one.
+    ///
+    /// # Errors
+    /// [`ObjectiveError`]; also for a waiver that is none of the lines, and for one that nothing needs because its line
+    /// holds.
+    fn validate_but(&self, waived: &[&str]) -> Result<(), ObjectiveError>;
 }
 
 /// The numbers of an objective do not fit what it declares of itself.
@@ -111,6 +125,34 @@ pub enum ObjectiveError {
         objective: &'static str,
         /// The requirement and how to mend it.
         words: &'static str,
+        /// The most that the left side can pay.
+        left: f64,
+        /// The most that the right side can pay.
+        right: f64,
+    },
+    /// A waiver names no `require` line.
+    #[error(
+        "{objective} does not require `{waived}`, so nothing is waived; {}",
+        requirement::lines(known)
+    )]
+    NotRequired {
+        /// The objective.
+        objective: &'static str,
+        /// The waiver.
+        waived: String,
+        /// The lines that could be waived.
+        known: Vec<&'static str>,
+    },
+    /// A waiver names a `require` line that holds.
+    #[error(
+        "{objective}: `{line}` holds at these numbers (the left side reaches {left}, the right side {right}); take the \
+         waiver out"
+    )]
+    NeedlessWaiver {
+        /// The objective.
+        objective: &'static str,
+        /// The line.
+        line: &'static str,
         /// The most that the left side can pay.
         left: f64,
         /// The most that the right side can pay.

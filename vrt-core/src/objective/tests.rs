@@ -263,6 +263,44 @@ fn an_auxiliary_that_outweighs_the_truth_is_refused() {
 }
 
 #[test]
+fn a_requirement_is_waived_word_for_word_and_only_where_it_does_not_hold() {
+    let [line] = VrThinker::REQUIRES else {
+        panic!("one requirement, not {:?}", VrThinker::REQUIRES)
+    };
+    assert_eq!(*line, "abs(cot_gain) + eta * exploration < accuracy");
+    let mut beyond = VrThinker::default();
+    beyond.cot_gain.k = 1.0;
+    beyond
+        .validate_but(&[line])
+        .expect("that line alone is broken");
+    assert_eq!(
+        beyond
+            .validate_but(&["abs(cot_gain) < accuracy"])
+            .expect_err("it is not required")
+            .to_string(),
+        "VrThinker does not require `abs(cot_gain) < accuracy`, so nothing is waived; write, word for word: \
+         `abs(cot_gain) + eta * exploration < accuracy`"
+    );
+    let mut ungained = VrThinker::default();
+    ungained.cot_gain.k = 0.0;
+    assert_eq!(
+        ungained
+            .validate_but(&[line])
+            .expect_err("it holds")
+            .to_string(),
+        "VrThinker: `abs(cot_gain) + eta * exploration < accuracy` holds at these numbers (the left side reaches 0.1, \
+         the right side 1); take the waiver out"
+    );
+    beyond.cot_gain.k = f64::INFINITY;
+    let still = beyond.validate_but(&[line]).expect_err("the range is kept");
+    assert!(matches!(still, ObjectiveError::Param { .. }), "{still}");
+    let none = Grpo::default()
+        .validate_but(&[line])
+        .expect_err("it has none");
+    assert!(none.to_string().ends_with("it has no `require` line"));
+}
+
+#[test]
 fn groups_that_teach_nothing_are_drawn_again() {
     let both = Resample {
         all_correct: true,

@@ -246,25 +246,26 @@ fn behaviour(objective: &Objective<'_>) -> TokenStream {
             None => quote!(::vrt_core::reward::Interval::point(tied.#name)),
         };
         let (left, right) = (require.left.interval(&leaf), require.right.interval(&leaf));
-        let words = require.words();
+        let (line, words) = (require.to_string(), require.words());
         let broken = broken(require.or_equal);
-        quote! {
+        quote! {{
             let (left, right) = (#left.high, #right.high);
-            if #broken {
-                return ::core::result::Result::Err(::vrt_core::objective::ObjectiveError::Require {
-                    objective: #text,
-                    words: #words,
-                    left,
-                    right,
-                });
+            ::vrt_core::objective::Requirement {
+                line: #line,
+                words: #words,
+                left,
+                right,
+                broken: #broken,
             }
-        }
+        }}
     });
+    let lines = requires.iter().map(|(require, _)| require.to_string());
     quote! {
         impl ::vrt_core::objective::Objective for #name {
             const NAME: &'static str = #text;
             const DOC: &'static str = #doc;
             const TERMS: &'static [&'static str] = &[#(#names),*];
+            const REQUIRES: &'static [&'static str] = &[#(#lines),*];
 
             fn score(
                 &self,
@@ -298,7 +299,10 @@ fn behaviour(objective: &Objective<'_>) -> TokenStream {
                 self.groups
             }
 
-            fn validate(&self) -> ::core::result::Result<(), ::vrt_core::objective::ObjectiveError> {
+            fn validate_but(
+                &self,
+                waived: &[&str],
+            ) -> ::core::result::Result<(), ::vrt_core::objective::ObjectiveError> {
                 #(#tie_checks)*
                 let tied = self.tied();
                 #(
@@ -317,8 +321,7 @@ fn behaviour(objective: &Objective<'_>) -> TokenStream {
                 #(#weight_checks)*
                 self.advantage.validate(#text)?;
                 ::vrt_core::objective::Objective::loss(self).validate(#text)?;
-                #(#require_checks)*
-                ::core::result::Result::Ok(())
+                ::vrt_core::objective::Requirement::check(#text, &[#(#require_checks),*], waived)
             }
         }
     }
@@ -473,7 +476,10 @@ pub fn fallback(outline: &Outline) -> TokenStream {
                 ::core::unreachable!()
             }
 
-            fn validate(&self) -> ::core::result::Result<(), ::vrt_core::objective::ObjectiveError> {
+            fn validate_but(
+                &self,
+                _: &[&str],
+            ) -> ::core::result::Result<(), ::vrt_core::objective::ObjectiveError> {
                 ::core::unreachable!()
             }
         }

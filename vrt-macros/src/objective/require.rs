@@ -174,18 +174,24 @@ impl fmt::Display for Expr {
     }
 }
 
+impl fmt::Display for Require {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.or_equal { "<=" } else { "<" };
+        write!(f, "{} {sign} {}", self.left, self.right)
+    }
+}
+
 impl Require {
     /// The requirement and how to mend it, the same words when compiling and when running.
     pub fn words(&self) -> String {
-        let (left, right) = (&self.left, &self.right);
-        let (sign, reach) = if self.or_equal {
-            ("<=", "more than")
+        let reach = if self.or_equal {
+            "more than"
         } else {
-            ("<", "as much as")
+            "as much as"
         };
         format!(
-            "`require {left} {sign} {right}` does not hold: the left side can pay {reach} the right \
-             side can at most; lower a weight on the left or narrow the range of one of its terms"
+            "`require {self}` does not hold: the left side can pay {reach} the right side can at \
+             most; lower a weight on the left or narrow the range of one of its terms"
         )
     }
 }
