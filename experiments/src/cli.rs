@@ -384,7 +384,9 @@ pub fn draw(error: &dyn Diagnostic, colours: bool) -> String {
 /// The exit code of an error.
 pub fn exit_of(error: &ExperimentError) -> Exit {
     match error {
-        ExperimentError::Spec(LoadError::Spec(_)) | ExperimentError::Chain(_) => Exit::Spec,
+        ExperimentError::Spec(LoadError::Spec(_))
+        | ExperimentError::Chain(_)
+        | ExperimentError::Diagram(_) => Exit::Spec,
         ExperimentError::Spec(LoadError::File(_))
         | ExperimentError::Storage(_)
         | ExperimentError::Results { .. } => Exit::Storage,

@@ -6,6 +6,7 @@ pub mod claims;
 pub mod cli;
 pub mod clock;
 pub mod compare;
+pub mod diagram;
 pub mod graph;
 pub mod kit;
 pub mod lab;

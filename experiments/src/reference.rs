@@ -63,17 +63,26 @@ pub fn page() -> String {
 fn operation(out: &mut String, spec: &OpSpec) {
     let _ = writeln!(out, "### `{}`\n\n{}\n", spec.name, paragraphs(spec.doc));
     *out += "| argument | value | meaning |\n|---|---|---|\n";
-    let properties = spec.schema["properties"].as_object();
-    // The order of the declaration is the order of `required`; a map has none of its own.
-    for name in spec.schema["required"].as_array().into_iter().flatten() {
-        let name = name.as_str().unwrap_or_default();
-        let schema = properties
-            .and_then(|all| all.get(name))
-            .unwrap_or(&Value::Null);
+    for (name, schema) in declared(spec) {
         let meaning = schema["description"].as_str().unwrap_or_default();
         let _ = writeln!(out, "| `{name}` | {} | {meaning} |", value(schema));
     }
     let _ = writeln!(out, "\n```json\n{}\n```\n", spec.signature);
+}
+
+/// The arguments of an operation in the order of its declaration, with the values they take in words.
+pub fn arguments(spec: &OpSpec) -> Vec<(String, String)> {
+    declared(spec)
+        .map(|(name, schema)| (name.to_owned(), value(schema)))
+        .collect()
+}
+
+/// The arguments' schemas. The order of the declaration is the order of `required`; a map has none of its own.
+fn declared(spec: &OpSpec) -> impl Iterator<Item = (&str, &Value)> {
+    let names = spec.schema["required"].as_array().into_iter().flatten();
+    names
+        .filter_map(Value::as_str)
+        .map(|name| (name, &spec.schema["properties"][name]))
 }
 
 /// A schema in words: `list of 1 to 8 different whole numbers from 1 to 96`.

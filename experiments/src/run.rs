@@ -6,16 +6,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use vrt_core::objective::VrThinker;
+use vrt_core::op::PaperOps;
 use vrt_train::atomic::{self, FileError};
 
 use crate::clock;
 use crate::compare::{ArmRuns, Report, Setting, report};
+use crate::diagram::{DiagramError, diagram};
 use crate::graph::{Graph, MissingInput, Planned, RunError, RunOptions};
 use crate::lines::{self, LinesError};
 use crate::measure::{self, ArmCosts, Measurement};
 use crate::paper::PaperValues;
 use crate::provenance::provenance;
-use crate::render::{FigureError, figure, measured, png, table};
+use crate::render::{self, FigureError, figure, measured, png, table};
 use crate::spec::{Kind, LoadError, ResolvedArm, Scale, Spec};
 use crate::stage::{StageError, StageId};
 use crate::stages::params::ArmParams;
@@ -52,6 +55,9 @@ pub enum ExperimentError {
     /// The figure could not be drawn.
     #[error(transparent)]
     Figure(#[from] FigureError),
+    /// The diagram has no content.
+    #[error(transparent)]
+    Diagram(#[from] DiagramError),
     /// What an experiment wrote cannot be read.
     #[error("`{}` cannot be used: {why}", path.display())]
     Results {
@@ -197,6 +203,14 @@ impl Job {
                 atomic::write(&folder.join("table.md"), text.as_bytes())?;
                 text
             }
+            Kind::Diagram => {
+                let diagram = diagram::<PaperOps, VrThinker>(&self.spec, self.scale, &revision)?;
+                write_figure(&folder, &render::diagram::svg(&diagram)?)?;
+                let text = render::diagram::table(&diagram);
+                write_json(&folder.join("result.json"), &diagram)?;
+                atomic::write(&folder.join("table.md"), text.as_bytes())?;
+                text
+            }
             kind => write_results(&folder, kind, &self.judged(&paper, &revision, store)?)?,
         };
         birth.certify(&folder)?;
@@ -308,13 +322,17 @@ impl Job {
 fn write_results(folder: &Path, kind: Kind, report: &Report) -> Result<String, ExperimentError> {
     let text = table::table(report);
     if kind == Kind::Figure {
-        let svg = figure::svg(report)?;
-        atomic::write(&folder.join("figure.png"), &png(&svg)?)?;
-        atomic::write(&folder.join("figure.svg"), svg.as_bytes())?;
+        write_figure(folder, &figure::svg(report)?)?;
     }
     write_json(&folder.join("result.json"), report)?;
     atomic::write(&folder.join("table.md"), text.as_bytes())?;
     Ok(text)
+}
+
+fn write_figure(folder: &Path, svg: &str) -> Result<(), ExperimentError> {
+    atomic::write(&folder.join("figure.png"), &png(svg)?)?;
+    atomic::write(&folder.join("figure.svg"), svg.as_bytes())?;
+    Ok(())
 }
 
 fn write_json(path: &Path, value: &impl serde::Serialize) -> Result<(), FileError> {

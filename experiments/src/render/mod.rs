@@ -4,6 +4,7 @@ mod bars;
 mod canvas;
 mod curve_table;
 mod curves;
+pub mod diagram;
 pub mod figure;
 mod fonts;
 mod frame;

@@ -31,6 +31,23 @@ pub struct SpecFile {
     pub claims: Vec<Claim>,
     /// A second look at every arm with other parameters, shown beside the first.
     pub beside: Option<Beside>,
+    /// What a diagram shows.
+    pub diagram: Option<DiagramSpec>,
+}
+
+/// `[diagram]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DiagramSpec {
+    /// Frames of each video.
+    pub frames: u32,
+}
+
+impl Default for DiagramSpec {
+    /// The paper's example: a pool of 128.
+    fn default() -> Self {
+        Self { frames: 64 }
+    }
 }
 
 /// `[experiment]`.
@@ -69,6 +86,8 @@ pub enum Kind {
     Figure,
     /// A table only.
     Table,
+    /// A figure of what the code declares: nothing is trained or judged.
+    Diagram,
     /// A table of what judging costs on this machine: nothing is judged right or wrong, and nothing is kept.
     Measurement,
 }

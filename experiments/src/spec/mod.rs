@@ -20,7 +20,9 @@ use vrt_train::atomic::FileError;
 
 pub(crate) use error::Text;
 pub use error::{SpecError, suggest};
-pub use file::{Arm, Beside, Claim, Experiment, Kind, Panel, Scale, SpecFile, SplitSpec};
+pub use file::{
+    Arm, Beside, Claim, DiagramSpec, Experiment, Kind, Panel, Scale, SpecFile, SplitSpec,
+};
 pub use lines::{Lines, Steps, Values};
 pub use statement::{Judge, Statement, Term};
 
@@ -164,6 +166,17 @@ impl Spec {
         }
         let arms = || file.arms.iter().map(|arm| arm.id.as_str());
         let splits = || file.splits.iter().map(|split| split.id.as_str());
+        if file.experiment.kind == Kind::Diagram {
+            return self.check_diagram();
+        }
+        if file.diagram.is_some() {
+            return Err(self.error(
+                &["diagram"],
+                "only a diagram has a table [diagram]",
+                "this table",
+                "remove it, or let `kind` be \"diagram\"",
+            ));
+        }
         if file.arms.is_empty() || file.splits.is_empty() {
             return Err(self.error(
                 &["experiment"],
@@ -304,6 +317,36 @@ impl Spec {
                     ));
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// A diagram judges nothing, and has at least a frame of each video to show.
+    fn check_diagram(&self) -> Result<(), Box<SpecError>> {
+        let file = &self.file;
+        let judged = [
+            ("arm", file.arms.is_empty()),
+            ("split", file.splits.is_empty()),
+            ("panel", file.panels.is_empty()),
+            ("claim", file.claims.is_empty()),
+            ("beside", file.beside.is_none()),
+            ("base", file.base.is_empty()),
+        ];
+        if let Some((what, _)) = judged.into_iter().find(|(_, absent)| !absent) {
+            return Err(self.error(
+                &[what],
+                format!("a diagram judges nothing and has no use for [{what}]"),
+                "this table",
+                "remove it, or let `kind` be \"figure\"",
+            ));
+        }
+        if !(1..=512).contains(&file.diagram.unwrap_or_default().frames) {
+            return Err(self.error(
+                &["diagram", "frames"],
+                "so many frames cannot be drawn",
+                "this number",
+                "choose from 1 to 512",
+            ));
         }
         Ok(())
     }
