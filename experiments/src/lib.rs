@@ -1,6 +1,7 @@
 //! Every figure of the paper as a declarative experiment: spec → stages → judgments → figure.
 
 pub mod all;
+pub mod cases;
 pub mod catalogue;
 pub mod claims;
 pub mod cli;

@@ -162,7 +162,13 @@ impl Provenance {
     /// # Errors
     /// [`FileError`] when one of them is there but cannot be read.
     pub fn certify(&mut self, folder: &Path) -> Result<(), FileError> {
-        for name in ["result.json", "table.md", "figure.svg", "figure.png"] {
+        for name in [
+            "result.json",
+            "table.md",
+            "figure.svg",
+            "figure.png",
+            "traces.jsonl",
+        ] {
             let path = folder.join(name);
             if path.exists() {
                 self.files.insert(name.to_owned(), fingerprint(&path)?);

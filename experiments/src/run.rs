@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use vrt_core::objective::VrThinker;
 use vrt_core::op::PaperOps;
 use vrt_train::atomic::{self, FileError};
+use vrt_view::{TraceRecord, jsonl};
 
+use crate::cases::{Cases, choose};
 use crate::clock;
 use crate::compare::{ArmRuns, Report, Setting, report};
 use crate::diagram::{DiagramError, diagram};
@@ -23,10 +25,12 @@ use crate::spec::{Kind, LoadError, ResolvedArm, Scale, Spec};
 use crate::stage::{StageError, StageId};
 use crate::stages::params::ArmParams;
 use crate::stages::steps::read_weights;
-use crate::stages::{ChainError, Maker, chain};
+use crate::stages::traces::{self, TracesParams, traced};
+use crate::stages::{ChainError, Maker, WORLD_SEED, chain};
 use crate::stats::{Row, StatsError};
 use crate::store::Store;
 use crate::workspace::Workspace;
+use crate::world::World;
 
 /// The file in which the last stage of a chain leaves one [`Row`] a line.
 pub const JUDGMENTS: &str = "judgments.jsonl";
@@ -104,7 +108,17 @@ impl Job {
         for arm in spec.arms(scale).map_err(LoadError::from)? {
             let names: Vec<&str> = arm.chain.iter().map(String::as_str).collect();
             let mut each = |params: &ArmParams| -> Result<Vec<StageId>, ChainError> {
-                let one = |&seed: &u64| chain(makers, &names, &mut graph, params, seed);
+                let one = |&seed: &u64| match (spec.file.cases, names.split_last()) {
+                    (Some(cases), Some((_, policy))) => {
+                        let traces = TracesParams {
+                            source: format!("{} / {}", spec.id(), arm.id),
+                            pairs: cases.among,
+                            groups: 0,
+                        };
+                        traced(makers, policy, &mut graph, params, seed, traces)
+                    }
+                    _ => chain(makers, &names, &mut graph, params, seed),
+                };
                 seeds.iter().map(one).collect()
             };
             let first = each(&arm.params)?;
@@ -211,6 +225,18 @@ impl Job {
                 atomic::write(&folder.join("table.md"), text.as_bytes())?;
                 text
             }
+            Kind::Cases => {
+                let cases = self.cases(&revision, store)?;
+                write_figure(&folder, &render::cases::svg(&cases)?)?;
+                let text = render::cases::table(&cases);
+                let traces: Vec<TraceRecord> =
+                    cases.cases.iter().map(|case| case.trace.clone()).collect();
+                let lines = jsonl::write(&traces);
+                atomic::write(&folder.join(traces::FILE), lines.as_bytes())?;
+                write_json(&folder.join("result.json"), &cases)?;
+                atomic::write(&folder.join("table.md"), text.as_bytes())?;
+                text
+            }
             kind => write_results(&folder, kind, &self.judged(&paper, &revision, store)?)?,
         };
         birth.certify(&folder)?;
@@ -309,6 +335,44 @@ impl Job {
             paper_source: paper.source.clone(),
             paper: paper.costs.get(self.spec.id()).cloned(),
             notes: experiment.notes.clone(),
+        })
+    }
+
+    /// The cases among the traces of the first run.
+    fn cases(&self, revision: &str, store: &Store) -> Result<Cases, ExperimentError> {
+        let file = &self.spec.file;
+        // The spec was checked: it has an arm, a seed and the rule.
+        let unusable = || ExperimentError::Results {
+            path: self.spec.id().into(),
+            why: "it has no arm, no seed or no [cases]".to_owned(),
+        };
+        let run = self.runs.first().ok_or_else(unusable)?;
+        let &id = run.first.first().ok_or_else(unusable)?;
+        let rule = file.cases.ok_or_else(unusable)?;
+        let path = store.entry(traces::KIND, id).join(traces::FILE);
+        let bytes = std::fs::read(&path).map_err(FileError::at("read", &path))?;
+        let unreadable = |why: String| ExperimentError::Results { path, why };
+        let read = jsonl::read(traces::FILE, bytes.as_slice());
+        let records = match read {
+            Ok(records) => records,
+            Err(error) => return Err(unreadable(error.to_string())),
+        };
+        let world = match World::new(WORLD_SEED, run.arm.params.world.clone()) {
+            Ok(world) => world,
+            Err(error) => return Err(unreadable(error.to_string())),
+        };
+        let (missed, cases) = choose(&records, |trace| world.facts(trace.pair), &rule);
+        Ok(Cases {
+            id: self.spec.id().to_owned(),
+            title: file.experiment.title.clone(),
+            kind: file.experiment.kind,
+            scale: self.scale,
+            revision: revision.to_owned(),
+            arm: run.arm.label.clone(),
+            rule,
+            missed,
+            cases,
+            notes: file.experiment.notes.clone(),
         })
     }
 

@@ -13,7 +13,7 @@ use crate::run::ExperimentError;
 use crate::spec::{Kind, LoadError, ResolvedArm, Scale, Spec, suggest};
 use crate::stage::StageId;
 use crate::stages::traces::{self, TracesParams};
-use crate::stages::{ChainError, Link, Maker, chain};
+use crate::stages::{ChainError, Maker};
 use crate::store::Store;
 use crate::workspace::Workspace;
 
@@ -214,17 +214,17 @@ fn stage(
             )));
         }
     };
-    let previous = chain(makers, policy, graph, &arm.params, seed)?;
-    let link = Link {
-        params: &arm.params,
-        seed,
-        previous: Some(previous),
-    };
     let params = TracesParams {
         source: format!("{} / {}", spec.id(), arm.id),
         pairs: arguments.pairs,
         groups: arguments.groups.min(arguments.pairs),
     };
-    let made = graph.add(traces::make(&link, params));
-    Ok(made.map_err(ChainError::from)?)
+    Ok(traces::traced(
+        makers,
+        policy,
+        graph,
+        &arm.params,
+        seed,
+        params,
+    )?)
 }

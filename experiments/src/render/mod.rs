@@ -2,6 +2,7 @@
 
 mod bars;
 mod canvas;
+pub mod cases;
 mod curve_table;
 mod curves;
 pub mod diagram;

@@ -22,7 +22,7 @@ pub fn table(report: &Report) -> String {
                 }
             }
         }
-        Kind::Table | Kind::Measurement | Kind::Diagram => grid(report, &mut out),
+        Kind::Table | Kind::Measurement | Kind::Diagram | Kind::Cases => grid(report, &mut out),
     }
     claims(report, &mut out);
     notes(report, &mut out);

@@ -33,6 +33,20 @@ pub struct SpecFile {
     pub beside: Option<Beside>,
     /// What a diagram shows.
     pub diagram: Option<DiagramSpec>,
+    /// Which traces are shown as cases.
+    pub cases: Option<CasesSpec>,
+}
+
+/// `[cases]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CasesSpec {
+    /// Pairs of the design split that are judged.
+    pub among: u32,
+    /// Cases that are right.
+    pub right: u32,
+    /// Cases that are wrong.
+    pub wrong: u32,
 }
 
 /// `[diagram]`.
@@ -86,6 +100,8 @@ pub enum Kind {
     Figure,
     /// A table only.
     Table,
+    /// A figure of single traces of the first arm.
+    Cases,
     /// A figure of what the code declares: nothing is trained or judged.
     Diagram,
     /// A table of what judging costs on this machine: nothing is judged right or wrong, and nothing is kept.

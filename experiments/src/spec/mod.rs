@@ -21,7 +21,7 @@ use vrt_train::atomic::FileError;
 pub(crate) use error::Text;
 pub use error::{SpecError, suggest};
 pub use file::{
-    Arm, Beside, Claim, DiagramSpec, Experiment, Kind, Panel, Scale, SpecFile, SplitSpec,
+    Arm, Beside, CasesSpec, Claim, DiagramSpec, Experiment, Kind, Panel, Scale, SpecFile, SplitSpec,
 };
 pub use lines::{Lines, Steps, Values};
 pub use statement::{Judge, Statement, Term};
@@ -168,6 +168,17 @@ impl Spec {
         let splits = || file.splits.iter().map(|split| split.id.as_str());
         if file.experiment.kind == Kind::Diagram {
             return self.check_diagram();
+        }
+        if file.experiment.kind == Kind::Cases {
+            return self.check_cases();
+        }
+        if file.cases.is_some() {
+            return Err(self.error(
+                &["cases"],
+                "only cases have a table [cases]",
+                "this table",
+                "remove it, or let `kind` be \"cases\"",
+            ));
         }
         if file.diagram.is_some() {
             return Err(self.error(
@@ -349,6 +360,37 @@ impl Spec {
             ));
         }
         Ok(())
+    }
+
+    /// Cases are traces of one arm, whose chain ends with the stage that judges.
+    fn check_cases(&self) -> Result<(), Box<SpecError>> {
+        let file = &self.file;
+        let compared = [
+            ("split", file.splits.is_empty()),
+            ("panel", file.panels.is_empty()),
+            ("claim", file.claims.is_empty()),
+            ("beside", file.beside.is_none()),
+            ("diagram", file.diagram.is_none()),
+        ];
+        if let Some((what, _)) = compared.into_iter().find(|(_, absent)| !absent) {
+            return Err(self.error(
+                &[what],
+                format!("cases compare nothing and have no use for [{what}]"),
+                "this table",
+                "remove it, or let `kind` be \"figure\"",
+            ));
+        }
+        let ends = |chain: &Vec<String>| chain.last().is_some_and(|last| last == "eval");
+        let chain = |arm: &Arm| arm.chain.clone().unwrap_or(file.experiment.chain.clone());
+        match (file.arms.as_slice(), file.cases) {
+            ([arm], Some(_)) if ends(&chain(arm)) => Ok(()),
+            _ => Err(self.error(
+                &["experiment", "kind"],
+                "cases are traces of one arm whose chain ends with `eval`",
+                "these cases",
+                "state one [[arm]], and [cases] with `among`, `right` and `wrong`",
+            )),
+        }
     }
 
     fn scale_table(&self, scale: Scale) -> &toml::Table {

@@ -19,11 +19,12 @@ use vrt_core::trace::TRACE_VERSION;
 use vrt_train::advantage::of_groups;
 use vrt_view::{Advantage, Context, Pictures, RewardRecord, TraceRecord, jsonl};
 
-use super::Link;
 use super::control::{OracleChooser, episodes};
 use super::eval::unlabelled;
 use super::params::{ArmParams, EvalParams, GrpoParams, InputParams};
 use super::steps::{failed, read_weights};
+use super::{ChainError, Link, Maker, chain};
+use crate::graph::Graph;
 use crate::kit::{Kit, with_kit};
 use crate::stage::{Cost, Stage, StageContext, StageError, StageId};
 use crate::world::World;
@@ -65,6 +66,26 @@ pub struct Traces<K> {
 /// Makes the stage behind an arm's policy.
 pub fn make(link: &Link, params: TracesParams) -> Arc<dyn Stage> {
     with_kit!(link.params.tools, kit => Arc::new(Traces::new(link, kit, params)))
+}
+
+/// Adds a chain and the tracing of its policy in place of the judging that it ends with; the tracing's identity.
+///
+/// # Errors
+/// [`ChainError`] when a name is unknown or nothing stands before the judging.
+pub fn traced(
+    makers: &[(&str, Maker)],
+    policy: &[&str],
+    graph: &mut Graph,
+    arm: &ArmParams,
+    seed: u64,
+    params: TracesParams,
+) -> Result<StageId, ChainError> {
+    let link = Link {
+        params: arm,
+        seed,
+        previous: Some(chain(makers, policy, graph, arm, seed)?),
+    };
+    Ok(graph.add(make(&link, params))?)
 }
 
 impl<K: Kit> Traces<K> {
