@@ -456,6 +456,7 @@ pub fn fallback(outline: &Outline) -> TokenStream {
             const NAME: &'static str = "";
             const DOC: &'static str = "";
             const TERMS: &'static [&'static str] = &[];
+            const REQUIRES: &'static [&'static str] = &[];
 
             fn score(
                 &self,
