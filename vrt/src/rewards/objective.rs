@@ -13,6 +13,9 @@ use super::wire::{
 };
 use crate::traces::{Said, judged};
 
+/// Larger penalties would overflow the sums that advantages are made of.
+const MOST_PENALTY: f64 = 1e6;
+
 /// Scores requests.
 pub trait Scorer: Send + Sync {
     /// What it is.
@@ -115,8 +118,9 @@ fn read_group(number: usize, group: GroupRequest) -> Result<Vec<Judged>, Problem
                 let pointer = format!("/groups/{number}/samples/{at}/{field}");
                 Problem::new(Code::Data, why).at(pointer)
             };
-            if !sample.penalty.is_finite() {
-                return Err(refuse("penalty", "it is not a finite number".to_owned()));
+            if sample.penalty.abs() > MOST_PENALTY {
+                let why = format!("{} is beyond ±{MOST_PENALTY}: no KL is", sample.penalty);
+                return Err(refuse("penalty", why));
             }
             let calls = sample.calls.as_deref();
             if let Some(calls) = calls

@@ -39,7 +39,7 @@ pub struct SampleRequest {
     /// Why the episode is not in format though each unit is: a call that was refused, say.
     #[serde(default)]
     pub fault: Option<String>,
-    /// Taken off the sample's reward before advantages: the KL of an objective that keeps it in the reward.
+    /// Taken off the sample's reward before advantages, within ±10⁶: the KL of an objective that keeps it in the reward.
     #[serde(default)]
     pub penalty: f64,
 }

@@ -47,6 +47,10 @@ fn every_fault_says_where() {
             (422, "data", Some("/groups/0/samples/1/penalty")),
         ),
         (
+            with("penalty", json!(1e300)),
+            (422, "data", Some("/groups/0/samples/1/penalty")),
+        ),
+        (
             with("reward", json!(9)),
             (422, "data", Some("/groups/0/samples/1/reward")),
         ),
@@ -91,8 +95,8 @@ proptest! {
         let truth = format!("TA={digit}, VQ=0, MQ=2, OA=1");
         let mut body = request(vec![group(vec![
             json!({"units": [unit_that_calls(RIGHT), unit_that_answers(&truth)], "calls": [1, 0]}),
-            json!({"units": ["x"], "cut": true, "penalty": 1e300}),
-            json!({"units": ["y"], "penalty": -1e300}),
+            json!({"units": ["x"], "cut": true, "penalty": 1e6}),
+            json!({"units": ["y"], "penalty": -1e6}),
         ])]);
         for (at, byte, kind) in edits {
             let at = at.index(body.len());
@@ -107,5 +111,10 @@ proptest! {
         }
         let reply = SERVER.score(&body);
         prop_assert!(matches!(reply.status, 200 | 400 | 422), "{reply:?}");
+        for group in reply.body["groups"].as_array().into_iter().flatten() {
+            for sample in group["samples"].as_array().into_iter().flatten() {
+                prop_assert!(sample["advantage"].is_number(), "{sample}");
+            }
+        }
     }
 }
