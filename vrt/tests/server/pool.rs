@@ -211,8 +211,9 @@ fn nothing_is_lost_when_one_of_two_servers_is_killed_and_restarted() {
         thread::spawn(move || judged(pool, 40, 3))
     };
     second.wait_for(2);
-    lives.store(1, Ordering::SeqCst);
+    // What it heard and has not yet looked at is still of its first life.
     second.kill();
+    lives.store(1, Ordering::SeqCst);
     let before = second.heard().len();
     // The first one goes on alone meanwhile.
     first.wait_for(20);
