@@ -27,7 +27,7 @@ use vrt_core::policy::{FrameBank, Sampling, TinyPolicy};
 use vrt_core::rollout::{Rollout, rollout};
 use vrt_core::sequence::Sequence;
 use vrt_core::tokenizer::Vocabulary;
-use vrt_train::learner::{Learner, Scope, Sight};
+use vrt_train::learner::{Learner, Scope, Seeing, Sight};
 use vrt_train::optim::{AdamWConfig, Decay, Schedule};
 use vrt_train::sft::{self, SftConfig};
 
@@ -78,8 +78,11 @@ fn cold_start(world: &World, vocabulary: &Vocabulary) -> Tiny {
         let members = config.members(step, traces.len(), 1);
         let batch: Vec<&Sequence> = members.into_iter().map(|i| &traces[i].1).collect();
         let rate = config.schedule.at(step, total);
-        sft::step(&mut learner, &batch, &Sight::Bank(&bank), rate)
-            .expect("the traces fit the model");
+        let mut seeing = Seeing {
+            learner: &mut learner,
+            sight: Sight::Bank(&bank),
+        };
+        sft::step(&mut seeing, &batch, rate).expect("the traces fit the model");
     }
     learner.model
 }

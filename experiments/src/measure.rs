@@ -120,6 +120,7 @@ struct Watched<'a> {
 
 impl Policy for Watched<'_> {
     type State = TinyState;
+    type Sequence = Sequence;
 
     fn open(&self, openings: &[Opening<'_>]) -> Result<Vec<TinyState>, PolicyError> {
         self.policy.open(openings)

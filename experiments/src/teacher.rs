@@ -54,6 +54,7 @@ fn failed(telling: &Telling, error: &VocabularyError) -> PolicyError {
 
 impl Policy for Teacher<'_> {
     type State = Telling;
+    type Sequence = Sequence;
 
     fn open(&self, openings: &[Opening<'_>]) -> Result<Vec<Telling>, PolicyError> {
         let mut states = Vec::new();

@@ -17,7 +17,6 @@ use vrt_core::model::lora::{Frozen, Lora, LoraConfig};
 use vrt_core::model::ops::Fused;
 use vrt_core::sequence::Packed;
 use vrt_train::atomic;
-use vrt_train::lora::{LoraLearner, Part};
 use vrt_train::optim::{AdamW, AdamWConfig, Trained};
 
 const STEPS: usize = 20;
@@ -163,20 +162,23 @@ fn adapters(
         rank: 8,
         alpha: 16.0,
     };
-    let lora = Lora::new(Arc::new(base), config, 1)?;
-    let mut learner = LoraLearner::new(lora, AdamWConfig::default(), 1);
-    let visual = asked.visual(model)?;
-    let part = [Part {
-        batch: &asked.batch,
-        visual: &visual,
+    let mut lora = Lora::new(Arc::new(base), config, 1)?;
+    let mut flat = lora.parameters().to_vec();
+    let trained = [Trained {
+        range: 0..flat.len(),
+        decays: true,
     }];
+    let mut optimizer = AdamW::new(AdamWConfig::default(), flat.len());
+    let visual = asked.visual(model)?;
     let mut losses = Vec::new();
     for _ in 0..STEPS {
-        let step = learner.step(&part, 1.0, RATE, &|_, logps| loss(logps))?;
-        losses.push(step.loss);
+        let shard = lora.loss_gradients(&asked.batch, &visual, 1.0, |logps, _| loss(logps))?;
+        optimizer.step(&mut flat, &shard.grads, &trained, RATE, 1);
+        lora.load_flat(&flat)?;
+        losses.push(shard.loss);
     }
     let mut flat = model.to_flat();
-    learner.lora.merge(&model.layout(), &mut flat)?;
+    lora.merge(&model.layout(), &mut flat)?;
     model.load_flat(&flat)?;
     Ok(losses)
 }

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use crate::episode::CallFault;
 use crate::op::Outcome;
 use crate::pair::{FrameIndex, PairKey, PreferencePair};
-use crate::sequence::Sequence;
 pub use bank::{FrameBank, LookError};
 pub use replay::Replay;
 pub use tiny::{Director, Plan, Sampling, TinyError, TinyPolicy, TinyState, query_rows};
@@ -36,7 +35,7 @@ pub struct Reply {
     pub tokens: u32,
     /// Whether a length limit cut the reply off.
     pub cut: bool,
-    /// The tokens with their log-probabilities, where a policy that keeps no [`Sequence`] has them.
+    /// The tokens with their log-probabilities, where a policy that keeps no [`Policy::Sequence`] has them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sampled: Vec<SampledToken>,
 }
@@ -98,6 +97,8 @@ pub struct Shown<'a, S> {
 pub trait Policy: Sync {
     /// What the policy remembers of one episode.
     type State: Send;
+    /// An episode as the model saw it: what a trainer learns it from.
+    type Sequence: Send;
 
     /// Opens `samples` episodes for each pair, in order.
     ///
@@ -122,5 +123,5 @@ pub trait Policy: Sync {
     }
 
     /// The episode as the model saw it, where the policy is one that can be trained on it.
-    fn sequence(&self, state: Self::State) -> Option<Sequence>;
+    fn sequence(&self, state: Self::State) -> Option<Self::Sequence>;
 }

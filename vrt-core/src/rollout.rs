@@ -16,20 +16,23 @@ use crate::sequence::Sequence;
 use crate::shard;
 
 /// One finished sample.
-pub struct Sample {
+pub struct Sample<S = Sequence> {
     /// The episode.
     pub episode: Episode,
     /// The episode as the model saw it, if the policy is a model.
-    pub sequence: Option<Sequence>,
+    pub sequence: Option<S>,
 }
 
 /// The samples of one pair, in the order of their numbers.
-pub struct Rollout {
+pub struct Rollout<S = Sequence> {
     /// Which of the given pairs.
     pub pair: usize,
     /// The samples.
-    pub samples: Vec<Sample>,
+    pub samples: Vec<Sample<S>>,
 }
+
+/// The samples of several pairs, and what became of them.
+pub type Rollouts<S = Sequence> = (Vec<Rollout<S>>, Ledger);
 
 /// Runs `samples` episodes for each pair.
 ///
@@ -41,7 +44,7 @@ pub fn rollout<O: OpSet, P: Policy>(
     samples: u32,
     rules: &Rules,
     threads: usize,
-) -> Result<(Vec<Rollout>, Ledger), PolicyError> {
+) -> Result<Rollouts<P::Sequence>, PolicyError> {
     let next = AtomicUsize::new(0);
     let lanes = shard::in_order(threads.max(1), threads, |_| {
         let mut lane = Lane {
@@ -65,9 +68,9 @@ pub fn rollout<O: OpSet, P: Policy>(
     if let Some((_, error)) = refused.into_iter().min_by_key(|(pair, _)| *pair) {
         return Err(error);
     }
-    ended.sort_by_key(|one: &Ended| (one.pair, one.sample));
+    ended.sort_by_key(|one: &Ended<P::Sequence>| (one.pair, one.sample));
     let mut ledger = Ledger::of::<O>();
-    let mut rollouts: Vec<Rollout> = (0..pairs.len())
+    let mut rollouts: Vec<Rollout<P::Sequence>> = (0..pairs.len())
         .map(|pair| Rollout {
             pair,
             samples: Vec::with_capacity(samples as usize),
@@ -88,10 +91,10 @@ struct Live<S> {
     state: S,
 }
 
-struct Ended {
+struct Ended<S> {
     pair: usize,
     sample: u32,
-    done: Sample,
+    done: Sample<S>,
 }
 
 /// What a policy that breaks its contract is told.
@@ -111,7 +114,7 @@ struct Lane<'a, P: Policy> {
     /// The next pair that nobody has taken.
     next: &'a AtomicUsize,
     live: Vec<Live<P::State>>,
-    ended: Vec<Ended>,
+    ended: Vec<Ended<P::Sequence>>,
     /// Pairs that could not be opened.
     refused: Vec<(usize, PolicyError)>,
 }

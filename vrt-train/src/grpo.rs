@@ -11,25 +11,20 @@
 //! the vision tower is frozen (the paper does not say); sampling temperature enters the loss as it entered the
 //! sampler, so that ζ = 1 on the first mini-batch.
 
-use dfdx::prelude::{Cpu, NoneTape};
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use vrt_core::episode::{Rules, StopReason};
 use vrt_core::ledger::Ledger;
-use vrt_core::model::{Fused, Tiny};
 use vrt_core::objective::{AdvantageSpec, Center, KlPlace, LossSpec, Objective, Scale, Truncated};
 use vrt_core::op::OpSet;
 use vrt_core::pair::{Dimension, PreferencePair};
-use vrt_core::policy::{FrameBank, PolicyError, Sampling, TinyError, TinyPolicy};
+use vrt_core::policy::{PolicyError, Sampling};
 use vrt_core::reward::{Group, Judged, RewardSheet};
 use vrt_core::rng::{self, Purpose};
 use vrt_core::rollout::rollout;
-use vrt_core::sequence::{Packed, Sequence};
-use vrt_core::shard;
-use vrt_core::tokenizer::Vocabulary;
 
 use crate::advantage::{Advantages, advantages, of_groups};
-use crate::learner::{LearnError, Learner, ShardTokens, Sight};
+use crate::learn::{Actor, ActorError, LearnError, Sampled, ShardTokens, Weights};
 use crate::loss::{Batch, LossSums, SampledTokens, kl_value, policy_loss};
 use crate::optim::Schedule;
 use crate::report::GroupReport;
@@ -58,7 +53,7 @@ pub struct GrpoConfig {
     pub schedule: Schedule,
 }
 
-/// What a step needs besides the learner.
+/// What a step needs besides the actor.
 pub struct Task<'a, B: Objective> {
     /// How GRPO runs.
     pub config: GrpoConfig,
@@ -66,12 +61,8 @@ pub struct Task<'a, B: Objective> {
     pub objective: &'a B,
     /// The rules of an episode.
     pub rules: Rules,
-    /// The vocabulary of the policy.
-    pub vocabulary: &'a Vocabulary,
     /// The pair that a running number stands for.
     pub pairs: &'a (dyn Fn(u64) -> PreferencePair + Sync),
-    /// The reference policy: the one GRPO started from.
-    pub reference: &'a Tiny,
     /// Seed of sampling and shuffling.
     pub seed: u64,
 }
@@ -82,9 +73,9 @@ pub enum GrpoError {
     /// A pair could not be judged.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// Model and vocabulary do not make a policy.
+    /// The model does not make a policy.
     #[error(transparent)]
-    Tiny(#[from] TinyError),
+    Actor(ActorError),
     /// A mini-batch could not be learned from.
     #[error(transparent)]
     Learn(#[from] LearnError),
@@ -148,8 +139,8 @@ pub struct GrpoStep {
 }
 
 /// One sample to learn from.
-struct Lesson {
-    sequence: Sequence,
+struct Lesson<S> {
+    sequence: S,
     /// Which of the kept groups, and which of its samples.
     place: (usize, usize),
     advantage: f64,
@@ -163,7 +154,7 @@ struct Lesson {
     masked: bool,
 }
 
-impl Lesson {
+impl<S> Lesson<S> {
     /// Tokens that carry loss.
     fn tokens(&self) -> usize {
         if self.masked { 0 } else { self.old.len() }
@@ -173,21 +164,20 @@ impl Lesson {
 /// Samples, scores and learns. `cursor` is the running number of the next pair, and moves on.
 ///
 /// # Errors
-/// [`GrpoError`]; the learner may have taken some of the step's mini-batches then.
-pub fn step<O: OpSet, B: Objective>(
-    learner: &mut Learner,
+/// [`GrpoError`]; the actor may have taken some of the step's mini-batches then.
+pub fn step<O: OpSet, B: Objective, A: Actor>(
+    actor: &mut A,
     task: &Task<'_, B>,
-    bank: &FrameBank,
     step: u64,
     cursor: &mut u64,
 ) -> Result<GrpoStep, GrpoError> {
     let config = &task.config;
-    bank.clear();
+    actor.begin();
     let mut seen = Seen {
         terms: vec![(0.0, 0); B::TERMS.len()],
         ..Seen::default()
     };
-    let mut lessons: Vec<Lesson> = Vec::new();
+    let mut lessons: Vec<Lesson<A::Sequence>> = Vec::new();
     let mut sheets: Vec<RewardSheet> = Vec::new();
     let mut first: Vec<Judged> = Vec::new();
     let spec = task.objective.loss();
@@ -209,13 +199,13 @@ pub fn step<O: OpSet, B: Objective>(
         let draw = ((wanted as f64 / share).ceil() as u64).min(most - seen.step.groups.sampled);
         let pairs: Vec<PreferencePair> = (*cursor..*cursor + draw).map(task.pairs).collect();
         *cursor += draw;
-        let policy = TinyPolicy::new(&learner.model, task.vocabulary, bank, sampling)?;
+        let policy = actor.policy(sampling).map_err(GrpoError::Actor)?;
         let (rollouts, ledger) = rollout::<O, _>(
             &policy,
             &pairs,
             config.samples,
             &task.rules,
-            learner.threads(),
+            actor.threads(),
         )?;
         seen.step.ledger.add(&ledger);
         for rollout in rollouts {
@@ -231,12 +221,9 @@ pub fn step<O: OpSet, B: Objective>(
                 let units = sample.episode.rounds.len();
                 seen.units += units as u64;
                 if let Some(sequence) = &sample.sequence {
-                    seen.surprise += sequence
-                        .targets
-                        .iter()
-                        .map(|t| -f64::from(t.logp))
-                        .sum::<f64>();
-                    seen.targets += sequence.targets.len() as u64;
+                    let surprise = sequence.logps().map(|logp| -f64::from(logp));
+                    seen.surprise += surprise.sum::<f64>();
+                    seen.targets += sequence.tokens() as u64;
                 }
             }
             if !seen.sort(task.objective, &judged, &sheet, config.groups as u64) {
@@ -248,18 +235,14 @@ pub fn step<O: OpSet, B: Objective>(
                 first = judged;
             }
             for (number, sample) in rollout.samples.into_iter().enumerate() {
-                let Some(sequence) = sample
-                    .sequence
-                    .filter(|sequence| !sequence.targets.is_empty())
-                else {
+                let Some(sequence) = sample.sequence.filter(|one| one.tokens() > 0) else {
                     continue;
                 };
                 let cut = sample.episode.stop == Some(StopReason::Cut);
-                let logps = sequence.targets.iter().map(|t| f64::from(t.logp));
                 lessons.push(Lesson {
                     place: (group, number),
                     advantage: 0.0,
-                    old: logps.collect(),
+                    old: sequence.logps().map(f64::from).collect(),
                     sampler: Vec::new(),
                     reference: Vec::new(),
                     masked: cut && spec.truncated == Truncated::Mask,
@@ -269,13 +252,13 @@ pub fn step<O: OpSet, B: Objective>(
         }
     }
     if spec.kl.beta > 0.0 {
-        let logps = score(task.reference, task, learner.threads(), bank, &lessons)?;
+        let logps = score(actor, Weights::Reference, config.temperature, &lessons)?;
         for (lesson, logps) in lessons.iter_mut().zip(logps) {
             lesson.reference = logps;
         }
     }
     if spec.correction.is_some() {
-        let logps = score(&learner.model, task, learner.threads(), bank, &lessons)?;
+        let logps = score(actor, Weights::Newest, config.temperature, &lessons)?;
         for (lesson, logps) in lessons.iter_mut().zip(logps) {
             lesson.sampler = std::mem::replace(&mut lesson.old, logps);
         }
@@ -296,12 +279,12 @@ pub fn step<O: OpSet, B: Objective>(
         let (group, sample) = lesson.place;
         lesson.advantage = groups[group].values[sample];
     }
-    learn(learner, task, bank, step, &lessons, &mut seen)?;
+    learn(actor, task, step, &lessons, &mut seen)?;
     Ok(seen.finish())
 }
 
 /// What the distance from the reference takes off each sample's reward: `β·Σ_t KL_t`, if it is in the reward.
-fn penalties(spec: &LossSpec, sheets: &[RewardSheet], lessons: &[Lesson]) -> Vec<Vec<f64>> {
+fn penalties<S>(spec: &LossSpec, sheets: &[RewardSheet], lessons: &[Lesson<S>]) -> Vec<Vec<f64>> {
     if spec.kl.place != KlPlace::Reward {
         return Vec::new();
     }
@@ -320,62 +303,25 @@ fn penalties(spec: &LossSpec, sheets: &[RewardSheet], lessons: &[Lesson]) -> Vec
     penalties
 }
 
-/// A policy's log-probabilities of the lessons' tokens.
-fn score<B: Objective>(
-    policy: &Tiny,
-    task: &Task<'_, B>,
-    threads: usize,
-    bank: &FrameBank,
-    lessons: &[Lesson],
+/// Log-probabilities of the lessons' tokens.
+fn score<A: Actor>(
+    actor: &A,
+    of: Weights,
+    temperature: f32,
+    lessons: &[Lesson<A::Sequence>],
 ) -> Result<Vec<Vec<f64>>, LearnError> {
-    let costs: Vec<u64> = lessons
-        .iter()
-        .map(|lesson| lesson.sequence.rows.len() as u64)
-        .collect();
-    // Small pieces bound the memory of a pass; their number depends on the lessons alone.
-    let dealt = shard::balance(&costs, lessons.len().div_ceil(64));
-    let logps = shard::in_order(
-        dealt.len(),
-        threads,
-        |piece| -> Result<Vec<f32>, LearnError> {
-            let mut frames = Vec::new();
-            let sequences = dealt[piece].iter().map(|&lesson| &lessons[lesson].sequence);
-            let packed = Packed::new(sequences, |pair, view| {
-                frames.push((pair, view));
-                frames.len() as u32 - 1
-            });
-            let mut visual = Vec::new();
-            for (pair, view) in frames {
-                let token = bank
-                    .get(pair, view)
-                    .ok_or_else(|| LearnError::unseen(pair, view))?;
-                visual.extend_from_slice(&token);
-            }
-            let dev = Cpu::default();
-            let visual = policy.given_rows(&dev, &visual, NoneTape)?;
-            let temperature = task.config.temperature;
-            let scored = policy.token_logps::<Fused, _>(&packed, visual, temperature)?;
-            Ok(scored.logps.as_vec())
-        },
-    );
-    let mut scored = vec![Vec::new(); lessons.len()];
-    for (members, logps) in dealt.iter().zip(logps) {
-        let logps = logps?;
-        let mut logps = logps.into_iter().map(f64::from);
-        for &lesson in members {
-            let tokens = lessons[lesson].old.len();
-            scored[lesson] = logps.by_ref().take(tokens).collect();
-        }
-    }
-    Ok(scored)
+    let sequences: Vec<&A::Sequence> = lessons.iter().map(|lesson| &lesson.sequence).collect();
+    let logps = actor.logps(of, &sequences, temperature)?.into_iter();
+    Ok(logps
+        .map(|logps| logps.into_iter().map(f64::from).collect())
+        .collect())
 }
 
-fn learn<B: Objective>(
-    learner: &mut Learner,
+fn learn<A: Actor, B: Objective>(
+    actor: &mut A,
     task: &Task<'_, B>,
-    bank: &FrameBank,
     step: u64,
-    lessons: &[Lesson],
+    lessons: &[Lesson<A::Sequence>],
     seen: &mut Seen,
 ) -> Result<(), LearnError> {
     let config = &task.config;
@@ -393,12 +339,13 @@ fn learn<B: Objective>(
         // Mini-batches of nearly equal size: a rest of a few samples would be a noisy step of its own.
         let batches = (order.len() / config.batch.max(1)).max(1);
         for members in order.chunks(order.len().div_ceil(batches).max(1)) {
-            let sequences: Vec<&Sequence> = members
+            let sequences: Vec<&A::Sequence> = members
                 .iter()
                 .map(|&lesson| &lessons[lesson].sequence)
                 .collect();
-            let tokens =
-                |lessons: &mut dyn Iterator<Item = &Lesson>| lessons.map(Lesson::tokens).sum();
+            let tokens = |lessons: &mut dyn Iterator<Item = &Lesson<A::Sequence>>| {
+                lessons.map(Lesson::tokens).sum()
+            };
             let batch = Batch {
                 sequences: members.len(),
                 empty: members.iter().filter(|&&l| lessons[l].masked).count(),
@@ -431,10 +378,9 @@ fn learn<B: Objective>(
                     gradient.into_iter().map(|slope| slope as f32).collect(),
                 )
             };
-            let sight = Sight::Bank(bank);
-            let done = learner.step(&sequences, &sight, config.temperature, rate, &loss)?;
+            let done = actor.step(&sequences, config.temperature, rate, &loss)?;
             seen.step.norm = seen.step.norm.max(done.norm);
-            for sums in done.shards {
+            for sums in done.logged {
                 seen.sums += sums;
             }
         }

@@ -1,22 +1,20 @@
-//! In: sequences and a loss on their sampled tokens. Out: one optimiser step.
-//!
-//! A mini-batch is dealt to a fixed number of shards, whatever the number of threads; their gradients are
-//! added in a fixed order, so the same batch gives the same bytes.
+//! In: sequences and a loss on their sampled tokens. Out: one optimiser step on the tiny policy.
 
 use std::collections::HashMap;
 
-use dfdx::prelude::Cpu;
-use vrt_core::model::{Frames, Fused, ModelError, ParamSpec, Tiny};
+use dfdx::prelude::{Cpu, NoneTape};
+use vrt_core::model::{Frames, Fused, ParamSpec, Tiny};
 use vrt_core::pair::PairKey;
-use vrt_core::policy::FrameBank;
+use vrt_core::policy::{FrameBank, Sampling, TinyPolicy};
 use vrt_core::sequence::{Packed, Sequence};
 use vrt_core::shard;
+use vrt_core::tokenizer::Vocabulary;
 use vrt_core::view::View;
 
+use crate::learn::{
+    Actor, ActorError, Learn, LearnError, Loss, SHARDS, ShardTokens, Step, Weights, deal,
+};
 use crate::optim::{AdamW, AdamWConfig, Trained};
-
-/// Shards of a mini-batch. Part of a result's identity: never derived from the machine.
-pub const SHARDS: usize = 4;
 
 /// Which parameters a stage trains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -61,60 +59,6 @@ pub struct Learner {
     layout: Vec<ParamSpec>,
     trained: Vec<Trained>,
     threads: usize,
-}
-
-/// What one shard is asked for: the loss of its sequences and the gradient by their log-probabilities.
-pub struct ShardTokens<'a> {
-    /// The shard's sequences, as numbers in the mini-batch.
-    pub members: &'a [usize],
-    /// `ln π_θ` of their sampled tokens, one after the other.
-    pub logp: &'a [f32],
-}
-
-/// What one step did.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step<T> {
-    /// Norm of the gradient before clipping.
-    pub norm: f32,
-    /// What the loss function returned for each shard, in shard order.
-    pub shards: Vec<T>,
-}
-
-/// A step that was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum LearnError {
-    /// A gradient that is not finite.
-    #[error("step {step}: the gradient's norm is {norm}; lower the learning rate")]
-    Diverged {
-        /// Optimiser steps taken so far.
-        step: u64,
-        /// The norm.
-        norm: f32,
-    },
-    /// The batch or the parameters do not fit the model.
-    #[error(transparent)]
-    Model(#[from] ModelError),
-    /// A picture of a sequence cannot be shown again.
-    #[error("pair {}, picture {view}: {why}", pair.0)]
-    Frame {
-        /// The pair.
-        pair: PairKey,
-        /// The picture.
-        view: View,
-        /// What went wrong.
-        why: String,
-    },
-}
-
-impl LearnError {
-    /// A picture that is wanted for training but was never looked at.
-    pub fn unseen(pair: PairKey, view: View) -> Self {
-        Self::Frame {
-            pair,
-            view,
-            why: "it was never looked at".to_owned(),
-        }
-    }
 }
 
 /// Makes the patches of a picture.
@@ -185,7 +129,7 @@ impl Learner {
         sight: &Sight<'_>,
         temperature: f32,
         rate: f32,
-        loss: &(dyn Fn(ShardTokens<'_>) -> (T, Vec<f32>) + Sync),
+        loss: &Loss<'_, T>,
     ) -> Result<Step<T>, LearnError> {
         self.step_in_groups(sequences, 1, sight, temperature, rate, loss)
     }
@@ -202,7 +146,7 @@ impl Learner {
         sight: &Sight<'_>,
         temperature: f32,
         rate: f32,
-        loss: &(dyn Fn(ShardTokens<'_>) -> (T, Vec<f32>) + Sync),
+        loss: &Loss<'_, T>,
     ) -> Result<Step<T>, LearnError> {
         let costs: Vec<u64> = sequences
             .iter()
@@ -233,10 +177,7 @@ impl Learner {
         }
         let gradient = shard::sum(parts, self.threads);
         let norm = self.apply(&gradient, rate)?;
-        Ok(Step {
-            norm,
-            shards: logged,
-        })
+        Ok(Step { norm, logged })
     }
 
     /// One optimiser step along a gradient; returns its norm.
@@ -262,26 +203,13 @@ impl Learner {
     }
 }
 
-/// Deals sequences of these costs to the shards, every `group` successive ones to the same.
-fn deal(costs: &[u64], group: usize) -> Vec<Vec<usize>> {
-    let group = group.max(1);
-    let sums: Vec<u64> = costs.chunks(group).map(|each| each.iter().sum()).collect();
-    shard::balance(&sums, SHARDS)
-        .into_iter()
-        .map(|groups| {
-            let members = |at: usize| at * group..((at + 1) * group).min(costs.len());
-            groups.into_iter().flat_map(members).collect()
-        })
-        .collect()
-}
-
 fn run_shard<T>(
     model: &Tiny,
     sequences: &[&Sequence],
     members: &[usize],
     sight: &Sight<'_>,
     temperature: f32,
-    loss: &(dyn Fn(ShardTokens<'_>) -> (T, Vec<f32>) + Sync),
+    loss: &Loss<'_, T>,
 ) -> Result<(Vec<f32>, T), LearnError> {
     let mut places: HashMap<(PairKey, View), u32> = HashMap::new();
     let mut frames: Vec<(PairKey, View)> = Vec::new();
@@ -321,33 +249,135 @@ fn run_shard<T>(
     Ok((part.grads, value))
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
+/// A learner whose pictures come from one place.
+pub struct Seeing<'a> {
+    /// The learner.
+    pub learner: &'a mut Learner,
+    /// Where its visual tokens come from.
+    pub sight: Sight<'a>,
+}
 
-    use super::*;
+impl Learn for Seeing<'_> {
+    type Sequence = Sequence;
 
-    proptest! {
-        #[test]
-        fn everybody_is_dealt_once_and_neighbours_stay_neighbours(
-            costs in prop::collection::vec(1u64..50, 0..40),
-            group in 0usize..4,
-        ) {
-            let dealt = deal(&costs, group);
-            let mut all: Vec<usize> = dealt.concat();
-            all.sort_unstable();
-            prop_assert_eq!(all, (0..costs.len()).collect::<Vec<_>>());
-            let size = group.max(1);
-            for shard in &dealt {
-                for members in shard.chunks(size) {
-                    prop_assert_eq!(members[0] % size, 0);
-                    let run: Vec<usize> = (members[0]..costs.len().min(members[0] + size)).collect();
-                    prop_assert_eq!(members, &run[..]);
-                }
-            }
-            if size == 1 {
-                prop_assert_eq!(dealt, shard::balance(&costs, SHARDS));
+    fn threads(&self) -> usize {
+        self.learner.threads
+    }
+
+    fn step<T: Send>(
+        &mut self,
+        sequences: &[&Sequence],
+        temperature: f32,
+        rate: f32,
+        loss: &Loss<'_, T>,
+    ) -> Result<Step<T>, LearnError> {
+        self.learner
+            .step(sequences, &self.sight, temperature, rate, loss)
+    }
+}
+
+/// The tiny policy as it samples and learns; its tower is frozen.
+pub struct TinyActor<'a> {
+    /// The newest parameters.
+    pub learner: &'a mut Learner,
+    /// The words it writes.
+    pub vocabulary: &'a Vocabulary,
+    /// What the tower saw of a step's pairs.
+    pub bank: &'a FrameBank,
+    /// The policy that training began with.
+    pub reference: &'a Tiny,
+}
+
+impl Learn for TinyActor<'_> {
+    type Sequence = Sequence;
+
+    fn threads(&self) -> usize {
+        self.learner.threads
+    }
+
+    fn step<T: Send>(
+        &mut self,
+        sequences: &[&Sequence],
+        temperature: f32,
+        rate: f32,
+        loss: &Loss<'_, T>,
+    ) -> Result<Step<T>, LearnError> {
+        let sight = Sight::Bank(self.bank);
+        self.learner
+            .step(sequences, &sight, temperature, rate, loss)
+    }
+}
+
+impl Actor for TinyActor<'_> {
+    type Policy<'a>
+        = TinyPolicy<'a>
+    where
+        Self: 'a;
+
+    fn begin(&mut self) {
+        self.bank.clear();
+    }
+
+    fn policy(&self, sampling: Sampling) -> Result<TinyPolicy<'_>, ActorError> {
+        let model = &self.learner.model;
+        Ok(TinyPolicy::new(
+            model,
+            self.vocabulary,
+            self.bank,
+            sampling,
+        )?)
+    }
+
+    fn logps(
+        &self,
+        of: Weights,
+        sequences: &[&Sequence],
+        temperature: f32,
+    ) -> Result<Vec<Vec<f32>>, LearnError> {
+        let policy = match of {
+            Weights::Newest => &self.learner.model,
+            Weights::Reference => self.reference,
+        };
+        let costs: Vec<u64> = sequences.iter().map(|one| one.rows.len() as u64).collect();
+        // Small pieces bound the memory of a pass; their number depends on the sequences alone.
+        let dealt = shard::balance(&costs, sequences.len().div_ceil(64));
+        let logps = shard::in_order(dealt.len(), self.learner.threads, |piece| {
+            let members = dealt[piece].iter().map(|&member| sequences[member]);
+            score(policy, self.bank, members, temperature)
+        });
+        let mut scored = vec![Vec::new(); sequences.len()];
+        for (members, logps) in dealt.iter().zip(logps) {
+            let mut logps = logps?.into_iter();
+            for &member in members {
+                let tokens = sequences[member].targets.len();
+                scored[member] = logps.by_ref().take(tokens).collect();
             }
         }
+        Ok(scored)
     }
+}
+
+/// A policy's log-probabilities of the sequences' tokens, one after the other.
+fn score<'a>(
+    policy: &Tiny,
+    bank: &FrameBank,
+    sequences: impl Iterator<Item = &'a Sequence>,
+    temperature: f32,
+) -> Result<Vec<f32>, LearnError> {
+    let mut frames = Vec::new();
+    let packed = Packed::new(sequences, |pair, view| {
+        frames.push((pair, view));
+        frames.len() as u32 - 1
+    });
+    let mut visual = Vec::new();
+    for (pair, view) in frames {
+        let token = bank
+            .get(pair, view)
+            .ok_or_else(|| LearnError::unseen(pair, view))?;
+        visual.extend_from_slice(&token);
+    }
+    let dev = Cpu::default();
+    let visual = policy.given_rows(&dev, &visual, NoneTape)?;
+    let scored = policy.token_logps::<Fused, _>(&packed, visual, temperature)?;
+    Ok(scored.logps.as_vec())
 }

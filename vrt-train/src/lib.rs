@@ -1,6 +1,7 @@
 //! The three training stages: cold start, rejection-sampling fine-tuning, GRPO.
 //!
-//! `Traces → Learner → checkpoint` and `Policy → Rollout → Advantages → Loss → Learner`; files are written by
+//! `Traces → Learner → checkpoint` and `Policy → Rollout → Advantages → Loss → Learner`, for whatever can
+//! [`learn`]: the tiny policy ([`learner`]), or adapters on a published model ([`lora`]); files are written by
 //! [`checkpoint`] and [`atomic`] alone.
 
 pub mod advantage;
@@ -9,6 +10,7 @@ pub mod bootstrap;
 pub mod bradley_terry;
 pub mod checkpoint;
 pub mod grpo;
+pub mod learn;
 pub mod learner;
 pub mod lora;
 pub mod loss;
@@ -16,3 +18,4 @@ pub mod optim;
 pub mod rejection;
 pub mod report;
 pub mod sft;
+pub mod turns;

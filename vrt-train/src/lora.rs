@@ -1,15 +1,18 @@
-//! In: shards of a batch and a loss. Out: one optimiser step on low-rank adapters over a frozen decoder.
+//! In: episodes and a loss on their sampled tokens. Out: one optimiser step on low-rank adapters over a frozen decoder.
 //!
 //! Gradients, moments and parameters have the size of the adapters; the base is shared by all threads and never
-//! copied. How a batch is cut into shards is the caller's, and part of a result's identity.
+//! copied. A shard goes through its episodes one by one and adds their gradients up.
 
+use vrt_core::model::kernels;
 use vrt_core::model::lora::{Lora, LoraError};
-use vrt_core::sequence::Packed;
 use vrt_core::shard;
 
+use crate::learn::{Learn, LearnError, Loss, SHARDS, Sampled, ShardTokens, Step, deal};
 use crate::optim::{AdamW, AdamWConfig, Trained};
+use crate::turns::Turns;
 
 /// Adapters and their optimiser.
+#[derive(Clone, Debug)]
 pub struct LoraLearner {
     /// The adapters over their base.
     pub lora: Lora,
@@ -17,44 +20,6 @@ pub struct LoraLearner {
     pub optimizer: AdamW,
     parameters: Vec<f32>,
     threads: usize,
-}
-
-/// One shard of a batch.
-#[derive(Clone, Copy, Debug)]
-pub struct Part<'a> {
-    /// Its sequences.
-    pub batch: &'a Packed,
-    /// The visual embeddings that they refer to, `tokens × width`.
-    pub visual: &'a [f32],
-}
-
-/// A shard's number and its targets' log-probabilities → the shard's loss and its derivative by each of them, both
-/// already normalised over the whole batch.
-pub type LoraLoss<'a> = dyn Fn(usize, &[f32]) -> (f64, Vec<f32>) + Sync + 'a;
-
-/// What one step did.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LoraStep {
-    /// The losses of the shards, summed in order.
-    pub loss: f64,
-    /// Norm of the gradient before clipping.
-    pub norm: f32,
-}
-
-/// A step that was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum LoraStepError {
-    /// A gradient that is not finite.
-    #[error("step {step}: the gradient's norm is {norm}; lower the learning rate")]
-    Diverged {
-        /// Optimiser steps taken so far.
-        step: u64,
-        /// The norm.
-        norm: f32,
-    },
-    /// A shard that does not fit the base.
-    #[error(transparent)]
-    Lora(#[from] LoraError),
 }
 
 impl LoraLearner {
@@ -69,31 +34,56 @@ impl LoraLearner {
         }
     }
 
-    /// One step over the shards of a batch.
+    /// Takes over adapters and optimiser state, as read from a checkpoint.
     ///
     /// # Errors
-    /// [`LoraStepError`]; nothing was changed then.
-    pub fn step(
+    /// [`LearnError::Model`] if they are of other adapters.
+    pub fn restore(&mut self, parameters: Vec<f32>, optimizer: AdamW) -> Result<(), LearnError> {
+        self.lora.load_flat(&parameters)?;
+        self.parameters = parameters;
+        self.optimizer = optimizer;
+        Ok(())
+    }
+}
+
+impl Learn for LoraLearner {
+    type Sequence = Turns;
+
+    fn threads(&self) -> usize {
+        self.threads
+    }
+
+    fn step<T: Send>(
         &mut self,
-        parts: &[Part<'_>],
+        sequences: &[&Turns],
         temperature: f32,
         rate: f32,
-        loss: &LoraLoss<'_>,
-    ) -> Result<LoraStep, LoraStepError> {
+        loss: &Loss<'_, T>,
+    ) -> Result<Step<T>, LearnError> {
+        let costs: Vec<u64> = sequences.iter().map(|one| one.rows() as u64).collect();
+        let dealt = deal(&costs, 1);
         let lora = &self.lora;
-        let shards = shard::in_order(parts.len(), self.threads, |number| {
-            let Part { batch, visual } = parts[number];
-            lora.loss_gradients(batch, visual, temperature, |logps, _| loss(number, logps))
+        let shards = shard::in_order(SHARDS, self.threads, |shard| {
+            let mut sum: Option<Vec<f32>> = None;
+            let mut logged = Vec::new();
+            for &member in &dealt[shard] {
+                let (grads, value) = gradients(lora, sequences[member], member, temperature, loss)?;
+                match &mut sum {
+                    Some(sum) => kernels::add(sum, &grads),
+                    None => sum = Some(grads),
+                }
+                logged.push(value);
+            }
+            Ok::<_, LearnError>((sum, logged))
         });
-        let mut total = 0.0;
-        let mut grads = Vec::with_capacity(parts.len());
+        let (mut parts, mut logged) = (Vec::with_capacity(SHARDS), Vec::new());
         for shard in shards {
-            let shard = shard?;
-            total += shard.loss;
-            grads.push(shard.grads);
+            let (part, values) = shard?;
+            parts.extend(part);
+            logged.extend(values);
         }
-        let mut gradient = shard::sum(grads, self.threads);
-        // A step without shards goes along no gradient.
+        let mut gradient = shard::sum(parts, self.threads);
+        // A step without episodes goes along no gradient.
         gradient.resize(self.parameters.len(), 0.0);
         let all = [Trained {
             range: 0..self.parameters.len(),
@@ -103,14 +93,49 @@ impl LoraLearner {
             .optimizer
             .step(&mut self.parameters, &gradient, &all, rate, self.threads);
         if !norm.is_finite() {
-            return Err(LoraStepError::Diverged {
+            return Err(LearnError::Diverged {
                 step: self.optimizer.step,
                 norm,
             });
         }
-        self.lora
-            .load_flat(&self.parameters)
-            .map_err(LoraError::Model)?;
-        Ok(LoraStep { loss: total, norm })
+        self.lora.load_flat(&self.parameters)?;
+        Ok(Step { norm, logged })
     }
+}
+
+/// Log-probabilities of the episodes' sampled tokens with these adapters, episode by episode.
+///
+/// # Errors
+/// [`LearnError::Lora`] if an episode does not fit the base.
+pub fn logps(
+    lora: &Lora,
+    sequences: &[&Turns],
+    temperature: f32,
+    threads: usize,
+) -> Result<Vec<Vec<f32>>, LearnError> {
+    let scored = shard::in_order(sequences.len(), threads, |at| {
+        let turns = sequences[at];
+        lora.token_logps(turns.packed(), &turns.visual(), temperature)
+    });
+    let scored = scored.into_iter().map(|scores| Ok(scores?.logps));
+    scored.collect()
+}
+
+/// The gradient of one episode's part of the loss, and what is logged of it.
+fn gradients<T>(
+    lora: &Lora,
+    turns: &Turns,
+    member: usize,
+    temperature: f32,
+    loss: &Loss<'_, T>,
+) -> Result<(Vec<f32>, T), LoraError> {
+    let mut logged = None;
+    let part = lora.loss_gradients(turns.packed(), &turns.visual(), temperature, |logp, _| {
+        let members = &[member];
+        let (value, derivative) = loss(ShardTokens { members, logp });
+        logged = Some(value);
+        (0.0, derivative)
+    })?;
+    let value = logged.expect("the model asks for the loss once");
+    Ok((part.grads, value))
 }

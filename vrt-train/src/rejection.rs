@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use vrt_core::pair::{Confidence, Judgment, Verdict};
 use vrt_core::reward::Judged;
 use vrt_core::rollout::{Rollout, Sample};
-use vrt_core::sequence::Sequence;
 
 /// What became of the samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,11 +62,11 @@ pub fn doubt(judgment: &Judgment) -> u8 {
 }
 
 /// Keeps at most one right trace of a pair.
-pub fn keep(rollout: Rollout, truth: &Verdict, harvest: &mut Harvest) -> Option<Sequence> {
+pub fn keep<S>(rollout: Rollout<S>, truth: &Verdict, harvest: &mut Harvest) -> Option<S> {
     harvest.pairs += 1;
     harvest.samples += rollout.samples.len() as u64;
     let samples = rollout.samples.into_iter();
-    let right: Vec<(u8, Sample)> = samples
+    let right: Vec<(u8, Sample<S>)> = samples
         .filter_map(|sample| {
             let answer = right(&sample.episode.judged(*truth)).ok()?;
             Some((doubt(&answer), sample))

@@ -6,9 +6,8 @@
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 use vrt_core::rng::{self, Purpose};
-use vrt_core::sequence::Sequence;
 
-use crate::learner::{LearnError, Learner, ShardTokens, Sight};
+use crate::learn::{Learn, LearnError, Sampled, ShardTokens};
 use crate::optim::Schedule;
 
 /// How a supervised stage runs.
@@ -58,20 +57,19 @@ pub struct SftStep {
 ///
 /// # Errors
 /// [`LearnError`].
-pub fn step(
-    learner: &mut Learner,
-    batch: &[&Sequence],
-    sight: &Sight<'_>,
+pub fn step<L: Learn>(
+    learner: &mut L,
+    batch: &[&L::Sequence],
     rate: f32,
 ) -> Result<SftStep, LearnError> {
-    let tokens: usize = batch.iter().map(|sequence| sequence.targets.len()).sum();
+    let tokens: usize = batch.iter().map(|sequence| sequence.tokens()).sum();
     let each = 1.0 / tokens.max(1) as f32;
     let nll = |shard: ShardTokens<'_>| {
         let sum: f64 = shard.logp.iter().map(|&logp| -f64::from(logp)).sum();
         (sum, vec![-each; shard.logp.len()])
     };
-    let done = learner.step(batch, sight, 1.0, rate, &nll)?;
-    let loss = done.shards.iter().sum::<f64>() / tokens.max(1) as f64;
+    let done = learner.step(batch, 1.0, rate, &nll)?;
+    let loss = done.logged.iter().sum::<f64>() / tokens.max(1) as f64;
     Ok(SftStep {
         loss,
         norm: done.norm,

@@ -6,8 +6,11 @@ use dfdx::prelude::Cpu;
 use vrt_core::model::dims::Tiny;
 use vrt_core::model::lora::{Frozen, Lora, LoraConfig};
 use vrt_core::sequence::Packed;
-use vrt_train::lora::{LoraLearner, LoraStepError, Part};
+use vrt_train::learn::{Learn, LearnError, ShardTokens};
+use vrt_train::lora::LoraLearner;
 use vrt_train::optim::AdamWConfig;
+use vrt_train::sft;
+use vrt_train::turns::{Turns, Unit};
 
 fn frozen() -> Arc<Frozen> {
     let model = Tiny::new(&Cpu::default(), 1);
@@ -20,19 +23,23 @@ fn frozen() -> Arc<Frozen> {
     Arc::new(Frozen::new(model.decoder_config(), source).unwrap())
 }
 
-/// Sequences that count up from `first`: each token is to predict the next.
-fn counting(first: u32) -> Packed {
-    let rows = 24;
-    Packed {
-        tokens: (first..first + rows).collect(),
-        positions: (0..rows).map(|row| [row; 3]).collect(),
-        starts: vec![0, rows],
-        evidence: vec![0; rows as usize],
-        oldest: vec![0; rows as usize],
-        target_rows: (0..rows).collect(),
-        target_tokens: (first + 1..=first + rows).collect(),
+/// An episode that counts up from `first`: each token is to predict the next.
+fn counting(first: u32) -> Turns {
+    let prompt = Packed {
+        tokens: vec![first],
+        positions: vec![[0; 3]],
+        starts: vec![0, 1],
         ..Packed::default()
-    }
+    };
+    let mut turns = Turns::new(Tiny::WIDTH);
+    turns.push(Unit {
+        prompt: &prompt,
+        next_position: 1,
+        pictures: &[],
+        tokens: &Vec::from_iter(first + 1..=first + 24),
+        logps: &[],
+    });
+    turns
 }
 
 fn train(threads: usize, steps: usize) -> (LoraLearner, Vec<f64>) {
@@ -42,18 +49,10 @@ fn train(threads: usize, steps: usize) -> (LoraLearner, Vec<f64>) {
     };
     let lora = Lora::new(frozen(), config, 2).unwrap();
     let mut learner = LoraLearner::new(lora, AdamWConfig::default(), threads);
-    let batches: Vec<Packed> = [0, 40, 80, 120].map(counting).into();
-    let parts: Vec<Part<'_>> = batches
-        .iter()
-        .map(|batch| Part { batch, visual: &[] })
-        .collect();
-    let loss = |_: usize, logps: &[f32]| {
-        let each = 1.0 / (4.0 * logps.len() as f32);
-        let sum: f64 = logps.iter().map(|&logp| -f64::from(logp * each)).sum();
-        (sum, vec![-each; logps.len()])
-    };
+    let batch: Vec<Turns> = [0, 20, 40, 60, 80, 100].map(counting).into();
+    let batch: Vec<&Turns> = batch.iter().collect();
     let losses = (0..steps)
-        .map(|_| learner.step(&parts, 1.0, 1e-2, &loss).unwrap().loss)
+        .map(|_| sft::step(&mut learner, &batch, 1e-2).unwrap().loss)
         .collect();
     (learner, losses)
 }
@@ -90,17 +89,9 @@ fn threads_change_no_byte() {
 fn a_gradient_that_is_not_finite_is_refused() {
     let (mut learner, _) = train(1, 1);
     let before = learner.lora.parameters().to_vec();
-    let batch = counting(0);
-    let part = [Part {
-        batch: &batch,
-        visual: &[],
-    }];
-    let error = learner
-        .step(&part, 1.0, 1e-2, &|_, logps| {
-            (0.0, vec![f32::NAN; logps.len()])
-        })
-        .unwrap_err();
-    assert!(matches!(error, LoraStepError::Diverged { .. }));
+    let loss = |tokens: ShardTokens<'_>| ((), vec![f32::NAN; tokens.logp.len()]);
+    let error = learner.step(&[&counting(0)], 1.0, 1e-2, &loss).unwrap_err();
+    assert!(matches!(error, LearnError::Diverged { .. }));
     assert_eq!(
         error.to_string(),
         "step 1: the gradient's norm is NaN; lower the learning rate"

@@ -13,7 +13,8 @@ use vrt_core::sequence::Sequence;
 use vrt_core::shard;
 use vrt_core::tokenizer::{Piece, Vocabulary};
 use vrt_core::view::View;
-use vrt_train::learner::{LearnError, Learner, Scope, Sight};
+use vrt_train::learn::LearnError;
+use vrt_train::learner::{Learner, Scope, Seeing, Sight};
 use vrt_train::optim::{AdamWConfig, Decay, Schedule};
 use vrt_train::sft;
 
@@ -156,7 +157,7 @@ impl<K: Kit> Stage for Base<K> {
             };
             let members: Vec<&Sequence> = sequences.iter().collect();
             let rate = schedule.at(step, total);
-            let done = sft::step(learner, &members, &sight, rate).map_err(failed)?;
+            let done = sft::step(&mut Seeing { learner, sight }, &members, rate).map_err(failed)?;
             Ok(Done {
                 remark: format!("loss {:.3}", done.loss),
                 metrics: done,

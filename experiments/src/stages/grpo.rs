@@ -11,7 +11,7 @@ use vrt_core::model::Tiny;
 use vrt_core::objective::{Objective, ObjectiveError, VrThinker};
 use vrt_core::policy::FrameBank;
 use vrt_train::grpo::{self, GrpoConfig, Task};
-use vrt_train::learner::{Learner, Scope};
+use vrt_train::learner::{Learner, Scope, TinyActor};
 use vrt_train::optim::{AdamWConfig, Decay, Schedule};
 
 use super::Link;
@@ -177,9 +177,7 @@ impl<K: Kit, B: Objective + 'static> Stage for Grpo<K, B> {
             config,
             objective: &objective,
             rules: self.input.rules(),
-            vocabulary: &vocabulary,
             pairs: &pairs,
-            reference: &reference,
             seed: self.seed,
         };
         let bank = FrameBank::default();
@@ -190,8 +188,14 @@ impl<K: Kit, B: Objective + 'static> Stage for Grpo<K, B> {
             config.steps,
             &mut 0u64,
             |learner, cursor, step| {
-                let metrics =
-                    grpo::step::<K::Ops, _>(learner, &task, &bank, step, cursor).map_err(failed)?;
+                let mut actor = TinyActor {
+                    learner,
+                    vocabulary: &vocabulary,
+                    bank: &bank,
+                    reference: &reference,
+                };
+                let metrics = grpo::step::<K::Ops, _, _>(&mut actor, &task, step, cursor);
+                let metrics = metrics.map_err(failed)?;
                 keeper.keep(learner, step + 1)?;
                 let remark = format!(
                     "reward {:.3}, right {:.1} %, calls {:.2}",

@@ -10,7 +10,8 @@ use serde_json::Value;
 use vrt_core::pair::{Preference, PreferencePair, Side};
 use vrt_core::policy::FrameBank;
 use vrt_core::sequence::Sequence;
-use vrt_train::learner::{Learner, Scope, ShardTokens, Sight};
+use vrt_train::learn::ShardTokens;
+use vrt_train::learner::{Learner, Scope, Sight};
 use vrt_train::optim::{AdamWConfig, Decay, Schedule};
 use vrt_train::sft::SftConfig;
 
@@ -190,9 +191,9 @@ impl<K: Kit> Stage for Scalar<K> {
                     &loss,
                 )
                 .map_err(failed)?;
-            let sum = |of: fn(&Sums) -> u32| done.shards.iter().map(of).sum::<u32>();
+            let sum = |of: fn(&Sums) -> u32| done.logged.iter().map(of).sum::<u32>();
             let metrics = Metrics {
-                loss: done.shards.iter().map(|sums| sums.loss).sum(),
+                loss: done.logged.iter().map(|sums| sums.loss).sum(),
                 norm: done.norm,
                 right: f64::from(sum(|s| s.right)) / f64::from(sum(|s| s.decided).max(1)),
             };

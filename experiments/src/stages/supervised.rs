@@ -5,7 +5,7 @@ use vrt_core::pair::PreferencePair;
 use vrt_core::policy::FrameBank;
 use vrt_core::sequence::Sequence;
 use vrt_core::shard;
-use vrt_train::learner::{Learner, Scope, Sight};
+use vrt_train::learner::{Learner, Scope, Seeing, Sight};
 use vrt_train::optim::{AdamWConfig, Decay, Schedule};
 use vrt_train::sft::{self, SftConfig};
 
@@ -78,7 +78,7 @@ pub fn fine_tune(
         let batch: Vec<&Sequence> = members.into_iter().map(|i| &traces[i].1).collect();
         let rate = config.schedule.at(step, total);
         let sight = Sight::Bank(&bank);
-        let done = sft::step(learner, &batch, &sight, rate).map_err(failed)?;
+        let done = sft::step(&mut Seeing { learner, sight }, &batch, rate).map_err(failed)?;
         Ok(Done {
             remark: format!("loss {:.3}", done.loss),
             metrics: done,

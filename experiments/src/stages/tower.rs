@@ -14,7 +14,7 @@ use vrt_core::model::{Fused, ParamSpec, Tiny};
 use vrt_core::pair::PairKey;
 use vrt_core::rng::{self, Purpose};
 use vrt_core::shard;
-use vrt_train::learner::SHARDS;
+use vrt_train::learn::SHARDS;
 use vrt_train::optim::{AdamW, AdamWConfig, Decay, Schedule, Trained};
 
 use super::Link;

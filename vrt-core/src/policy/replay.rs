@@ -43,6 +43,7 @@ impl From<String> for Reply {
 
 impl Policy for Replay {
     type State = Playback;
+    type Sequence = Sequence;
 
     fn open(&self, openings: &[Opening<'_>]) -> Result<Vec<Playback>, PolicyError> {
         let mut states = Vec::new();

@@ -267,6 +267,7 @@ impl TinyState {
 
 impl Policy for TinyPolicy<'_> {
     type State = TinyState;
+    type Sequence = Sequence;
 
     fn open(&self, openings: &[Opening<'_>]) -> Result<Vec<TinyState>, PolicyError> {
         let wanted: Vec<_> = openings

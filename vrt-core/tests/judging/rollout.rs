@@ -132,6 +132,7 @@ struct Lazy {
 
 impl Policy for Lazy {
     type State = ();
+    type Sequence = Sequence;
 
     fn open(&self, openings: &[Opening<'_>]) -> Result<Vec<()>, PolicyError> {
         let samples: u32 = openings.iter().map(|opening| opening.samples).sum();

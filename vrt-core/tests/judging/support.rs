@@ -86,6 +86,7 @@ pub const TOKENS: u32 = 3;
 
 impl Policy for Scripted {
     type State = Acting;
+    type Sequence = Sequence;
 
     fn open(&self, openings: &[Opening<'_>]) -> Result<Vec<Acting>, PolicyError> {
         let one = |pair: PairKey, sample: u32| Acting {

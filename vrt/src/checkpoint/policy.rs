@@ -253,6 +253,7 @@ impl CheckpointPolicy {
 
 impl Policy for CheckpointPolicy {
     type State = CheckpointState;
+    type Sequence = Sequence;
 
     fn open(&self, openings: &[Opening<'_>]) -> Result<Vec<CheckpointState>, PolicyError> {
         let mut states = Vec::new();

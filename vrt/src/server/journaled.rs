@@ -7,7 +7,6 @@ use std::sync::{Mutex, PoisonError};
 
 use vrt_core::pair::PairKey;
 use vrt_core::policy::{Opening, Policy, PolicyError, Reply, Shown, Turn};
-use vrt_core::sequence::Sequence;
 
 use super::journal::{Journal, JournalError, Record};
 
@@ -80,6 +79,7 @@ impl<'a, P: Policy> Journaled<'a, P> {
 
 impl<P: Policy> Policy for Journaled<'_, P> {
     type State = JournaledState<P::State>;
+    type Sequence = P::Sequence;
 
     fn open(&self, openings: &[Opening<'_>]) -> Result<Vec<Self::State>, PolicyError> {
         let mut states = Vec::new();
@@ -193,7 +193,7 @@ impl<P: Policy> Policy for Journaled<'_, P> {
     }
 
     /// The episode has ended: it is kept, and told of.
-    fn sequence(&self, state: Self::State) -> Option<Sequence> {
+    fn sequence(&self, state: Self::State) -> Option<P::Sequence> {
         let JournaledState { record, course } = state;
         let (recalled, sequence) = match course {
             Course::Recalled(_) => (true, None),

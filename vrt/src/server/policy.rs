@@ -111,6 +111,7 @@ impl ServerPolicy {
 
 impl Policy for ServerPolicy {
     type State = ServerState;
+    type Sequence = Sequence;
 
     /// A pair whose pictures cannot be made fails when it is asked about, and alone.
     fn open(&self, openings: &[Opening<'_>]) -> Result<Vec<ServerState>, PolicyError> {
