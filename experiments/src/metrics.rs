@@ -1,40 +1,30 @@
 //! In: measurements of a stage, step by step. Out: `metrics.jsonl`, the same bytes after a resume; whoever watches hears
 //! of them as they come.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
 use serde::Serialize;
-use serde_json::Value;
-use vrt_train::atomic::{self, FileError};
+use vrt_train::atomic::FileError;
+use vrt_train::metrics::Metrics;
 
 use crate::live::Watch;
 
 /// The file's name inside an entry.
 pub const FILE: &str = "metrics.jsonl";
 
-/// Appends one line a record; lines of steps that a resumed stage repeats are dropped first.
+/// The metrics of a stage, which somebody may watch.
 #[derive(Debug)]
 pub struct MetricsSink {
-    path: PathBuf,
-    open: bool,
+    lines: Metrics,
     watch: Option<Watch>,
-}
-
-#[derive(Serialize)]
-struct Line<'a, T> {
-    step: u64,
-    #[serde(flatten)]
-    values: &'a T,
 }
 
 impl MetricsSink {
     /// A sink that keeps its lines in the stage's work folder until the stage succeeds.
     pub(crate) fn new(work: &Path) -> Self {
         Self {
-            path: work.join(FILE),
-            open: false,
+            lines: Metrics::new(&work.join(FILE)),
             watch: None,
         }
     }
@@ -47,104 +37,37 @@ impl MetricsSink {
         }
     }
 
-    /// Keeps the lines of steps below `step` and forgets the rest: call it with the first step that
-    /// will be done again. A stage that never calls it starts an empty file.
+    /// As [`Metrics::resume_at`].
     ///
     /// # Errors
     /// [`FileError`] when the file cannot be read or written.
     pub fn resume_at(&mut self, step: u64) -> Result<(), FileError> {
-        let mut kept = String::new();
-        if step > 0 && self.path.exists() {
-            let old = fs::read_to_string(&self.path).map_err(FileError::at("read", &self.path))?;
-            for line in old.lines() {
-                // A kill may cut the last line; whatever cannot be read belongs to a repeated step.
-                let parsed: Option<Value> = serde_json::from_str(line).ok();
-                let at = parsed.and_then(|value| value.get("step")?.as_u64());
-                if at.is_some_and(|at| at < step) {
-                    kept.push_str(line);
-                    kept.push('\n');
-                }
-            }
-        }
-        atomic::write(&self.path, kept.as_bytes())?;
-        self.open = true;
+        self.lines.resume_at(step)?;
         if let Some(watch) = &mut self.watch {
             watch.resume_at(step);
         }
         Ok(())
     }
 
-    /// Writes one line: `{"step": step, …values}`. `values` must serialise to a map; floats that are
-    /// not finite become `null`.
+    /// As [`Metrics::record`].
     ///
     /// # Errors
     /// [`FileError`] when the line cannot be written or `values` is not a map.
     pub fn record(&mut self, step: u64, values: &impl Serialize) -> Result<(), FileError> {
-        if !self.open {
-            self.resume_at(0)?;
-        }
-        let mut line = serde_json::to_string(&Line { step, values })
-            .map_err(|e| FileError::at("write", &self.path)(e.into()))?;
-        line.push('\n');
-        OpenOptions::new()
-            .append(true)
-            .open(&self.path)
-            .and_then(|mut file| file.write_all(line.as_bytes()))
-            .map_err(FileError::at("write", &self.path))?;
+        self.lines.record(step, values)?;
         if let Some(watch) = &mut self.watch {
-            let values = serde_json::to_value(values)
-                .map_err(|e| FileError::at("write", &self.path)(e.into()))?;
-            watch.record(step, &values);
+            let values = serde_json::to_value(values);
+            watch.record(step, &values.unwrap_or_default());
         }
         Ok(())
     }
 
     /// Moves the lines into the finished entry, if there are any.
     pub(crate) fn finish(&self, out: &Path) -> Result<(), FileError> {
-        if self.open {
+        if let Some(lines) = self.lines.path() {
             let target = out.join(FILE);
-            fs::rename(&self.path, &target).map_err(FileError::at("write", target))?;
+            fs::rename(lines, &target).map_err(FileError::at("write", target))?;
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_resumed_sink_holds_each_step_once() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut first = MetricsSink::new(dir.path());
-        for step in 0..4 {
-            first.record(step, &json!({"loss": step})).unwrap();
-        }
-        let mut file = OpenOptions::new()
-            .append(true)
-            .open(dir.path().join(FILE))
-            .unwrap();
-        file.write_all(b"{\"step\":4,\"lo").unwrap();
-        let mut second = MetricsSink::new(dir.path());
-        second.resume_at(2).unwrap();
-        for step in 2..4 {
-            second.record(step, &json!({"loss": step})).unwrap();
-        }
-        let text = fs::read_to_string(dir.path().join(FILE)).unwrap();
-        let expected: String = (0..4)
-            .map(|s| format!("{{\"step\":{s},\"loss\":{s}}}\n"))
-            .collect();
-        assert_eq!(text, expected);
-    }
-
-    #[test]
-    fn a_stage_that_starts_over_starts_an_empty_file() {
-        let dir = tempfile::tempdir().unwrap();
-        MetricsSink::new(dir.path()).record(7, &json!({})).unwrap();
-        MetricsSink::new(dir.path()).record(0, &json!({})).unwrap();
-        let text = fs::read_to_string(dir.path().join(FILE)).unwrap();
-        assert_eq!(text, "{\"step\":0}\n");
     }
 }

@@ -27,4 +27,4 @@ pub use load::Checkpoint;
 pub use names::KeyLayout;
 pub use processor::{Picture, Processor};
 pub use prompt::{Media, Prompt};
-pub use save::{Saving, save};
+pub use save::{Saving, save, save_values};

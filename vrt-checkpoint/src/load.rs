@@ -7,6 +7,7 @@ use half::{bf16, f16};
 use safetensors::Dtype;
 use vrt_core::model::ParamSpec;
 use vrt_core::model::decoder::TextModel;
+use vrt_core::model::lora::Frozen;
 use vrt_core::model::params::{Init, Parameters, VisitorMut};
 use vrt_core::model::qwen::Qwen25Vl;
 use vrt_core::model::vision::VisionModel;
@@ -82,20 +83,33 @@ impl Checkpoint {
     /// [`CheckpointError::Tensors`] lists tensors of an unknown type, [`CheckpointError::Decoder`] those that are
     /// missing or misshaped.
     pub fn decoder_weights(&self) -> Result<DecoderWeights, CheckpointError> {
-        let problems: Vec<TensorProblem> = self
-            .shards
-            .places
-            .iter()
-            .filter_map(|(name, place)| type_problem(name, place))
-            .collect();
-        self.refuse_if(problems)?;
-        let tied = self.config.model.text.tied;
-        Ok(DecoderWeights::new(self.config.decoder.clone(), |name| {
-            if tied && name == HEAD {
-                return None;
-            }
-            self.values(name)
+        self.check_types()?;
+        let config = self.config.decoder.clone();
+        Ok(DecoderWeights::new(config, |name| {
+            self.decoder_values(name)
         })?)
+    }
+
+    /// The decoder's weights as adapters are trained on them.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::decoder_weights`].
+    pub fn frozen(&self) -> Result<Frozen, CheckpointError> {
+        self.check_types()?;
+        let config = self.config.decoder.clone();
+        Ok(Frozen::new(config, |name| self.decoder_values(name))?)
+    }
+
+    /// Some writers store the output map of a tied model although it is the embedding.
+    fn decoder_values(&self, name: &str) -> Option<Vec<f32>> {
+        let copy = self.config.model.text.tied && name == HEAD;
+        if copy { None } else { self.values(name) }
+    }
+
+    fn check_types(&self) -> Result<(), CheckpointError> {
+        let places = self.shards.places.iter();
+        let problems = places.filter_map(|(name, place)| type_problem(name, place));
+        self.refuse_if(problems.collect())
     }
 
     /// Compares names, shapes and types with what the model has.

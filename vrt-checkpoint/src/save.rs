@@ -9,14 +9,16 @@ use half::bf16;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::json;
+use vrt_core::model::ParamSpec;
 use vrt_core::model::decoder::TextModel;
 use vrt_core::model::params::{Parameters, Visitor};
 use vrt_core::model::qwen::Qwen25Vl;
 use vrt_core::model::vision::VisionModel;
 use vrt_train::atomic::{self, FileError};
 
+use crate::alias::{WithModel, with_model};
 use crate::config::{self, ModelConfig};
-use crate::error::CheckpointError;
+use crate::error::{CheckpointError, TensorProblem};
 use crate::names::KeyLayout;
 use crate::shards::{INDEX, SINGLE, shard_name};
 
@@ -102,6 +104,56 @@ pub fn save<V: VisionModel<Width = X::Width>, X: TextModel>(
     config: &ModelConfig,
     saving: &Saving,
 ) -> Result<(), CheckpointError> {
+    write(folder, &model.layout(), config, saving, |writer| {
+        model.visit("", writer);
+    })
+}
+
+/// [`save`] without a model: `values` gives each parameter by its name in the model, row-major; it is asked once for each.
+///
+/// # Errors
+/// As [`save`]; [`CheckpointError::NoAlias`] if no type has these sizes, [`CheckpointError::Tensors`] if a parameter is
+/// missing or misshaped.
+pub fn save_values(
+    folder: &Path,
+    config: &ModelConfig,
+    saving: &Saving,
+    mut values: impl FnMut(&str) -> Option<Vec<f32>>,
+) -> Result<(), CheckpointError> {
+    let layout = with_model(config, Declare(config))?;
+    write(folder, &layout, config, saving, |writer| {
+        for spec in &layout {
+            match values(&spec.name) {
+                Some(values) if values.len() == spec.shape.iter().product::<usize>() => {
+                    writer.push(&spec.name, &spec.shape, &values);
+                }
+                _ => writer.refuse(spec),
+            }
+        }
+    })
+}
+
+struct Declare<'a>(&'a ModelConfig);
+
+impl WithModel for Declare<'_> {
+    type Out = Vec<ParamSpec>;
+
+    fn run<V, X>(self, _: &'static str) -> Vec<ParamSpec>
+    where
+        V: VisionModel<Width = X::Width> + Send + Sync + 'static,
+        X: TextModel,
+    {
+        Qwen25Vl::<V, X>::declared(&self.0.model)
+    }
+}
+
+fn write(
+    folder: &Path,
+    layout: &[ParamSpec],
+    config: &ModelConfig,
+    saving: &Saving,
+    fill: impl FnOnce(&mut Writer<'_>),
+) -> Result<(), CheckpointError> {
     if folder.exists() {
         return Err(CheckpointError::Exists {
             folder: folder.to_owned(),
@@ -116,8 +168,8 @@ pub fn save<V: VisionModel<Width = X::Width>, X: TextModel>(
         .prefix(".checkpoint-")
         .tempdir_in(parent)
         .map_err(FileError::at("create a folder in", parent))?;
-    let mut writer = Writer::plan(staging.path(), model, config, saving)?;
-    model.visit("", &mut writer);
+    let mut writer = Writer::plan(staging.path(), layout, config, saving)?;
+    fill(&mut writer);
     let index = writer.finish()?;
     if let Some(index) = index {
         write_json(&staging.path().join(INDEX), &index)?;
@@ -175,18 +227,18 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn plan<V: VisionModel<Width = X::Width>, X: TextModel>(
+    fn plan(
         folder: &'a Path,
-        model: &Qwen25Vl<V, X>,
+        layout: &[ParamSpec],
         config: &'a ModelConfig,
         saving: &'a Saving,
     ) -> Result<Self, CheckpointError> {
         let (mut counts, mut filled, mut total) = (vec![0], 0, 0);
-        for spec in model.layout() {
+        for spec in layout {
             let bytes = spec.shape.iter().product::<usize>() as u64 * saving.precision.bytes();
             if bytes > saving.shard_bytes {
                 return Err(CheckpointError::ShardLimit {
-                    name: spec.name,
+                    name: spec.name.clone(),
                     bytes,
                     limit: saving.shard_bytes,
                 });
@@ -263,13 +315,12 @@ fn damaged(path: &Path, error: &safetensors::SafeTensorError) -> CheckpointError
     }
 }
 
-impl Visitor<Cpu> for Writer<'_> {
-    fn visit<S: ConstShape>(&mut self, name: &str, tensor: &Tensor<S, f32, Cpu>) {
+impl Writer<'_> {
+    /// Takes the next parameter.
+    fn push(&mut self, name: &str, shape: &[usize], values: &[f32]) {
         if self.failed.is_some() {
             return;
         }
-        let shape: Vec<usize> = tensor.shape().concrete().into_iter().collect();
-        let values = tensor.as_vec();
         let bytes = match self.saving.precision {
             Precision::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
             Precision::Bf16 => values
@@ -279,11 +330,30 @@ impl Visitor<Cpu> for Writer<'_> {
         };
         self.tensors.push((
             self.saving.layout.published(name),
-            self.config.published_shape(name, &shape),
+            self.config.published_shape(name, shape),
             bytes,
         ));
         if self.tensors.len() == self.counts[self.written] {
             self.failed = self.write_shard().err();
         }
+    }
+
+    /// There is no such parameter.
+    fn refuse(&mut self, spec: &ParamSpec) {
+        let problem = TensorProblem::Missing {
+            name: spec.name.clone(),
+            shape: spec.shape.clone(),
+        };
+        self.failed.get_or_insert(CheckpointError::Tensors {
+            folder: self.folder.to_owned(),
+            problems: vec![problem],
+        });
+    }
+}
+
+impl Visitor<Cpu> for Writer<'_> {
+    fn visit<S: ConstShape>(&mut self, name: &str, tensor: &Tensor<S, f32, Cpu>) {
+        let shape: Vec<usize> = tensor.shape().concrete().into_iter().collect();
+        self.push(name, &shape, &tensor.as_vec());
     }
 }

@@ -14,6 +14,7 @@ pub mod learn;
 pub mod learner;
 pub mod lora;
 pub mod loss;
+pub mod metrics;
 pub mod optim;
 pub mod rejection;
 pub mod report;

@@ -61,8 +61,13 @@ pub fn doubt(judgment: &Judgment) -> u8 {
     judgment.confidence.map_or(u8::MAX, Confidence::digit)
 }
 
-/// Keeps at most one right trace of a pair.
+/// Keeps the sequence of at most one right trace of a pair.
 pub fn keep<S>(rollout: Rollout<S>, truth: &Verdict, harvest: &mut Harvest) -> Option<S> {
+    best(rollout, truth, harvest)?.sequence
+}
+
+/// Keeps at most one right trace of a pair.
+pub fn best<S>(rollout: Rollout<S>, truth: &Verdict, harvest: &mut Harvest) -> Option<Sample<S>> {
     harvest.pairs += 1;
     harvest.samples += rollout.samples.len() as u64;
     let samples = rollout.samples.into_iter();
@@ -75,6 +80,6 @@ pub fn keep<S>(rollout: Rollout<S>, truth: &Verdict, harvest: &mut Harvest) -> O
     harvest.right += right.len() as u64;
     // `min_by_key` takes the first among equals.
     let (_, best) = right.into_iter().min_by_key(|(doubt, _)| *doubt)?;
-    harvest.kept += u64::from(best.sequence.is_some());
-    best.sequence
+    harvest.kept += 1;
+    Some(best)
 }

@@ -13,6 +13,7 @@ use crate::commands::judge::{self, JudgeArgs};
 use crate::commands::ops::{self, OpsArgs};
 use crate::commands::serve_rewards::{self, ServeRewardsArgs};
 use crate::commands::traces::{self, TracesArgs};
+use crate::commands::train::{self, TrainArgs};
 use crate::eval::table::printable;
 
 /// What the exit code means.
@@ -33,6 +34,8 @@ pub enum Exit {
     Incomplete = 6,
     /// The judge answered, and gave no verdict that can be read.
     NoVerdict = 7,
+    /// Training cannot go on: a gradient that is no number, or nothing to learn from.
+    Training = 8,
 }
 
 /// Why a command did not do what it was asked for.
@@ -81,6 +84,7 @@ enum Command {
     Judge(Box<JudgeArgs>),
     Eval(Box<EvalArgs>),
     Traces(TracesArgs),
+    Train(TrainArgs),
     ServeRewards(ServeRewardsArgs),
     Ops(OpsArgs),
     Completions(CompletionsArgs),
@@ -97,6 +101,7 @@ Examples:
   vrt judge a.mp4 b.mp4 --caption \"a fox jumps\" --server http://localhost:8000 --model qwen2.5-vl-7b
   vrt eval genai-bench --data genai.json --videos videos/ --server http://localhost:8000 --model m
   vrt traces filter traces.jsonl --out right.jsonl
+  vrt train cold-start --config train.toml
   vrt serve-rewards --objective vr-thinker
   vrt ops
   vrt completions bash > ~/.local/share/bash-completion/completions/vrt
@@ -110,7 +115,8 @@ Exit codes:
   4  the judge cannot be asked: no server, no checkpoint, a wrong key
   5  a file that is written, or a journal, cannot be
   6  it ran to its end, and the judge failed in some episodes; the same command runs these again
-  7  the judge answered, and gave no verdict that can be read";
+  7  the judge answered, and gave no verdict that can be read
+  8  training cannot go on: a gradient that is no number, or nothing to learn from";
 
 /// Runs the command line `arguments` (without the program's name). Text for people goes to `out`, progress and errors to
 /// stderr.
@@ -132,6 +138,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write) -
         Command::Judge(arguments) => judge::run(arguments, out),
         Command::Eval(arguments) => eval::run(arguments, out),
         Command::Traces(arguments) => traces::run(arguments, out),
+        Command::Train(arguments) => train::run_command(arguments, out),
         Command::ServeRewards(arguments) => serve_rewards::run(arguments, out),
         Command::Ops(arguments) => ops::run(arguments, out),
         Command::Completions(arguments) => completions::run(arguments, Cli::command(), out),

@@ -11,4 +11,5 @@ pub mod prompt;
 pub mod rewards;
 pub mod server;
 pub mod traces;
+pub mod train;
 pub mod video;

@@ -1,6 +1,6 @@
 //! In: any bytes. Out: nothing, or a crash to look at.
 //!
-//! `cargo +nightly fuzz run video tests/hostile` in `vrt/`; the files there are a corpus to begin with.
+//! CONTRIBUTING.md says how it is run; `tests/hostile` is a corpus to begin with.
 
 #![no_main]
 

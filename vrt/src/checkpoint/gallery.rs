@@ -21,13 +21,14 @@ pub(super) struct Seen {
 }
 
 /// The pictures of one pair.
-pub(super) struct Gallery {
+pub struct Gallery {
     pair: PreferencePair,
     seen: Mutex<HashMap<View, Seen>>,
 }
 
 impl Gallery {
-    pub(super) fn new(pair: &PreferencePair) -> Self {
+    /// An empty gallery.
+    pub fn new(pair: &PreferencePair) -> Self {
         Self {
             pair: pair.clone(),
             seen: Mutex::default(),

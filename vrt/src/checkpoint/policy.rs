@@ -6,45 +6,47 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rand::RngExt;
-use vrt_checkpoint::Media;
 use vrt_core::model::decode::{Cache, Engine, Feed, NewRow};
 use vrt_core::model::sampling::sample;
+use vrt_core::model::weights::DecoderWeights;
 use vrt_core::pair::PairKey;
-use vrt_core::policy::{Opening, Policy, PolicyError, Reply, SampledToken, Shown, Turn};
+use vrt_core::policy::{Opening, Policy, PolicyError, Reply, SampledToken, Sampling, Shown, Turn};
 use vrt_core::rng::{self, Purpose};
-use vrt_core::sequence::Sequence;
+use vrt_train::turns::Turns;
 
 use super::gallery::Gallery;
-use super::reader::Reader;
-use crate::prompt::{Conversation, Part, Prompt};
+use super::reader::{Asked, Reader};
+use crate::prompt::{Conversation, Prompt};
 
 /// How units are written.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CheckpointOptions {
-    /// Softmax temperature; 0 takes the likeliest token.
-    pub temperature: f32,
-    /// Tokens a unit may have.
-    pub max_tokens: u32,
-    /// Seed of the token streams.
-    pub seed: u64,
+    /// How tokens are drawn.
+    pub sampling: Sampling,
     /// Fewest and most pixels of a picture. A visual token has 28 × 28.
     pub pixels: [u64; 2],
     /// Units that are written side by side; each keeps its keys and values in memory.
     pub batch: usize,
     /// Whether [`Reply::sampled`] keeps the tokens with their log-probabilities.
     pub logprobs: bool,
+    /// Whether [`Policy::sequence`] gives what was sampled, for training.
+    pub keep: bool,
 }
 
 impl Default for CheckpointOptions {
     /// As [`crate::server::ServerOptions::new`], two units at a time.
     fn default() -> Self {
         Self {
-            temperature: 0.0,
-            max_tokens: 1024,
-            seed: 0,
+            sampling: Sampling {
+                temperature: 0.0,
+                seed: 0,
+                step: 0,
+                max_tokens: 1024,
+            },
             pixels: [4 * 784, 512 * 784],
             batch: 2,
             logprobs: false,
+            keep: false,
         }
     }
 }
@@ -52,7 +54,8 @@ impl Default for CheckpointOptions {
 /// A checkpoint as a policy.
 #[derive(Debug)]
 pub struct CheckpointPolicy {
-    reader: Reader,
+    reader: Arc<Reader>,
+    weights: Arc<DecoderWeights>,
     prompt: Prompt,
     options: CheckpointOptions,
     engines: Mutex<Vec<Engine>>,
@@ -64,11 +67,23 @@ pub struct CheckpointState {
     sample: u32,
     conversation: Conversation,
     gallery: Arc<Gallery>,
+    opening: Arc<Mutex<Option<Begun>>>,
     writing: Option<Writing>,
+    /// What was written so far, where it is kept.
+    turns: Option<Turns>,
+}
+
+/// A prompt that was read.
+#[derive(Clone)]
+struct Begun {
+    asked: Arc<Asked>,
+    cache: Cache,
+    logits: Vec<f32>,
 }
 
 /// A unit while it is written.
 struct Writing {
+    asked: Arc<Asked>,
     cache: Cache,
     /// Position of the next row.
     position: u32,
@@ -78,10 +93,17 @@ struct Writing {
 }
 
 impl CheckpointPolicy {
-    /// The policy that asks a checkpoint with the words of a prompt.
-    pub fn new(reader: Reader, prompt: Prompt, options: CheckpointOptions) -> Self {
+    /// The policy that asks a checkpoint with the words of a prompt. The weights may be others than the folder's, of the
+    /// same sizes.
+    pub fn new(
+        reader: impl Into<Arc<Reader>>,
+        weights: impl Into<Arc<DecoderWeights>>,
+        prompt: Prompt,
+        options: CheckpointOptions,
+    ) -> Self {
         Self {
-            reader,
+            reader: reader.into(),
+            weights: weights.into(),
             prompt,
             options,
             engines: Mutex::default(),
@@ -90,36 +112,59 @@ impl CheckpointPolicy {
 
     /// Reads the prompt of an episode's next unit and draws its first token.
     fn begin(&self, engine: &mut Engine, state: &mut CheckpointState) -> Result<(), PolicyError> {
+        let begun = if state.conversation.units() == 0 {
+            // The samples of a pair share their opening: it is read once.
+            let opening = Arc::clone(&state.opening);
+            let mut opening = opening.lock().unwrap_or_else(PoisonError::into_inner);
+            if opening.is_none() {
+                *opening = Some(self.read(engine, state)?);
+            }
+            let last = Arc::strong_count(&state.opening) == 2;
+            let begun = if last {
+                opening.take()
+            } else {
+                opening.clone()
+            };
+            state.opening = Arc::default();
+            begun
+        } else {
+            Some(self.read(engine, state)?)
+        };
+        let Some(mut begun) = begun else {
+            return Ok(());
+        };
+        state.writing = Some(Writing {
+            position: begun.asked.prompt.next_position,
+            asked: begun.asked,
+            cache: begun.cache,
+            tokens: Vec::new(),
+            logps: Vec::new(),
+            ended: false,
+        });
+        self.draw(state, &mut begun.logits)
+    }
+
+    fn read(&self, engine: &mut Engine, state: &CheckpointState) -> Result<Begun, PolicyError> {
         let fail = |reason: String| PolicyError {
             pair: state.pair,
             reason,
         };
         let messages = state.conversation.messages();
-        let (mut media, mut visual) = (Vec::new(), Vec::new());
-        for part in messages.iter().flat_map(|message| &message.parts) {
-            if let Part::Picture(view) = part {
-                let seen = state.gallery.look(&self.reader, self.options.pixels, *view);
-                let seen = seen.map_err(|error| fail(error.to_string()))?;
-                media.push(Media::Image { grid: seen.grid });
-                visual.extend_from_slice(&seen.embeddings);
-            }
-        }
-        let prompt = self.reader.rows(&messages, &media);
-        let prompt = prompt.map_err(|error| fail(error.to_string()))?;
-        let rows = prompt.rows(&visual, self.reader.width());
+        let pixels = self.options.pixels;
+        let asked = self.reader.ask(&messages, &state.gallery, pixels);
+        let asked = asked.map_err(|error| fail(error.to_string()))?;
+        let visual = asked.pictures.concat();
+        let rows = asked.prompt.rows(&visual, self.reader.width());
         let rows = rows.map_err(|error| fail(error.to_string()))?;
         let (mut cache, mut logits) = (engine.cache(), Vec::new());
         engine
             .forward(&mut [(&mut cache, &rows)], &mut logits)
             .map_err(|error| fail(error.to_string()))?;
-        state.writing = Some(Writing {
+        Ok(Begun {
+            asked: Arc::new(asked),
             cache,
-            position: prompt.next_position,
-            tokens: Vec::new(),
-            logps: Vec::new(),
-            ended: false,
-        });
-        self.draw(state, &mut logits)
+            logits,
+        })
     }
 
     /// Draws the next token of a unit.
@@ -129,9 +174,13 @@ impl CheckpointPolicy {
             return Ok(());
         };
         let number = (u64::from(state.sample) << 32) | writing.tokens.len() as u64;
-        let CheckpointOptions {
-            seed, temperature, ..
-        } = self.options;
+        let Sampling {
+            seed,
+            temperature,
+            step,
+            ..
+        } = self.options.sampling;
+        let unit = (step << 16) | unit;
         let uniform = rng::stream(seed, Purpose::Token, unit, state.pair.0, number).random();
         let chosen = sample(logits, temperature, &[], uniform).map_err(|error| PolicyError {
             pair: state.pair,
@@ -145,7 +194,7 @@ impl CheckpointPolicy {
 
     fn is_whole(&self, state: &CheckpointState) -> bool {
         state.writing.as_ref().is_some_and(|writing| {
-            writing.ended || writing.tokens.len() >= self.options.max_tokens as usize
+            writing.ended || writing.tokens.len() >= self.options.sampling.max_tokens as usize
         })
     }
 
@@ -210,6 +259,9 @@ impl CheckpointPolicy {
         if let Ok(reply) = &reply {
             state.conversation.write(&reply.text);
         }
+        if let Some(turns) = &mut state.turns {
+            (writing.asked).write(turns, &writing.tokens, &writing.logps);
+        }
         Some(reply)
     }
 
@@ -247,25 +299,28 @@ impl CheckpointPolicy {
         let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
         engines
             .pop()
-            .unwrap_or_else(|| Engine::new(self.reader.weights.clone()))
+            .unwrap_or_else(|| Engine::new(self.weights.clone()))
     }
 }
 
 impl Policy for CheckpointPolicy {
     type State = CheckpointState;
-    type Sequence = Sequence;
+    type Sequence = Turns;
 
     fn open(&self, openings: &[Opening<'_>]) -> Result<Vec<CheckpointState>, PolicyError> {
         let mut states = Vec::new();
         for opening in openings {
             let gallery = Arc::new(Gallery::new(opening.pair));
             let conversation = Conversation::open(&self.prompt, opening.pair, opening.initial);
+            let shared: Arc<Mutex<Option<Begun>>> = Arc::default();
             states.extend((0..opening.samples).map(|sample| CheckpointState {
                 pair: opening.pair.key,
                 sample,
                 conversation: conversation.clone(),
                 gallery: gallery.clone(),
+                opening: shared.clone(),
                 writing: None,
+                turns: self.options.keep.then(|| self.reader.turns()),
             }));
         }
         Ok(states)
@@ -328,7 +383,12 @@ impl Policy for CheckpointPolicy {
         shown.iter().map(|_| Ok(())).collect()
     }
 
-    fn sequence(&self, _: CheckpointState) -> Option<Sequence> {
-        None
+    /// As many as are written side by side: others would only wait, and hold memory.
+    fn slots(&self) -> usize {
+        self.options.batch.max(1)
+    }
+
+    fn sequence(&self, state: CheckpointState) -> Option<Turns> {
+        state.turns
     }
 }

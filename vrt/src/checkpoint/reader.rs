@@ -9,15 +9,15 @@ use vrt_checkpoint::chat::{ChatError, ChatTemplate, Content, Message, Part};
 use vrt_checkpoint::processor::{self, Patches, Processor};
 use vrt_checkpoint::prompt::{PromptError, expand};
 use vrt_checkpoint::tokenizer::{self, Tokenizer, TokenizerError};
-use vrt_checkpoint::{
-    Checkpoint, CheckpointError, Media, ModelConfig, Prompt, WithModel, with_model,
-};
+use vrt_checkpoint::{Checkpoint, CheckpointError, Media, Prompt, WithModel, with_model};
 use vrt_core::model::Fused;
 use vrt_core::model::decoder::TextModel;
 use vrt_core::model::vision::{PatchPlan, VisionConfig, VisionModel};
-use vrt_core::model::weights::DecoderWeights;
+use vrt_train::turns::{self, Turns};
 
+use super::gallery::Gallery;
 use crate::prompt;
+use crate::server::PictureError;
 
 /// Pieces with which the published models end a reply.
 const ENDS: [&str; 2] = ["<|im_end|>", "<|endoftext|>"];
@@ -41,11 +41,17 @@ pub enum OpenError {
 
 /// A question cannot be put to the model.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum AskError {
+pub enum AskError {
+    /// A picture cannot be shown.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// The messages do not fit the template.
     #[error(transparent)]
     Chat(#[from] ChatError),
+    /// The text has no tokens.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),
+    /// Text and pictures do not fit together.
     #[error(transparent)]
     Prompt(#[from] PromptError),
 }
@@ -86,9 +92,8 @@ impl WithModel for LoadTower<'_> {
 
 /// A checkpoint that is ready to be asked.
 pub struct Reader {
+    checkpoint: Checkpoint,
     tower: Box<dyn Tower>,
-    pub(super) weights: Arc<DecoderWeights>,
-    config: ModelConfig,
     processor: Processor,
     template: ChatTemplate,
     tokenizer: Tokenizer,
@@ -98,19 +103,19 @@ pub struct Reader {
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reader")
-            .field("config", &self.config)
+            .field("checkpoint", &self.checkpoint)
             .finish_non_exhaustive()
     }
 }
 
 impl Reader {
-    /// Reads a folder: configuration, weights, processor, tokenizer, chat template.
+    /// Reads a folder: configuration, vision tower, processor, tokenizer, chat template. The decoder's weights are
+    /// [`Reader::checkpoint`]'s.
     ///
     /// # Errors
     /// [`OpenError`] names the file that is missing or does not fit.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
         let checkpoint = Checkpoint::open(folder)?;
-        let config = checkpoint.config().clone();
         // First what is read fast: whoever forgot a file learns it before the weights are converted.
         let processor = Processor::read(&folder.join(processor::FILE))?;
         let tokenizer = Tokenizer::read(&folder.join(tokenizer::FILE))?;
@@ -119,16 +124,20 @@ impl Reader {
         if ends.is_empty() {
             return Err(OpenError::NoEnd);
         }
-        let tower = with_model(&config, LoadTower(&checkpoint))??;
+        let tower = with_model(checkpoint.config(), LoadTower(&checkpoint))??;
         Ok(Self {
+            checkpoint,
             tower,
-            weights: checkpoint.decoder_weights()?.into(),
-            config,
             processor,
             template,
             tokenizer,
             ends,
         })
+    }
+
+    /// The weights and what describes them.
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
     }
 
     pub(super) fn processor(&self) -> &Processor {
@@ -142,20 +151,65 @@ impl Reader {
 
     /// Width of a visual token.
     pub(super) fn width(&self) -> usize {
-        self.weights.config().dim
+        self.checkpoint.config().decoder.dim
     }
 
-    /// The rows of messages whose pictures have these grids.
-    pub(super) fn rows(
+    /// What the model reads of messages that ask for a reply. Pictures come from the gallery, with at least `pixels[0]` and
+    /// at most `pixels[1]` pixels.
+    ///
+    /// # Errors
+    /// [`AskError`]
+    pub(super) fn ask(
         &self,
         messages: &[prompt::Message],
-        media: &[Media],
-    ) -> Result<Prompt, AskError> {
+        gallery: &Gallery,
+        pixels: [u64; 2],
+    ) -> Result<Asked, AskError> {
+        let (mut media, mut pictures) = (Vec::new(), Vec::new());
+        for part in messages.iter().flat_map(|message| &message.parts) {
+            if let prompt::Part::Picture(view) = part {
+                let seen = gallery.look(self, pixels, *view)?;
+                media.push(Media::Image { grid: seen.grid });
+                pictures.push(seen.embeddings);
+            }
+        }
         let messages: Vec<Message> = messages.iter().map(written).collect();
         let text = self.template.render(&messages, true)?;
         let tokens = self.tokenizer.encode(&text)?;
-        let tokens = expand(&self.config, &tokens, media)?;
-        Ok(Prompt::new(&self.config, tokens, media)?)
+        let config = self.checkpoint.config();
+        let tokens = expand(config, &tokens, &media)?;
+        let prompt = Prompt::new(config, tokens, &media)?;
+        Ok(Asked { prompt, pictures })
+    }
+
+    /// An episode without units.
+    pub fn turns(&self) -> Turns {
+        Turns::new(self.width())
+    }
+
+    /// Adds a unit to an episode: messages that ask for it, and its tokens, or the text of somebody else.
+    ///
+    /// # Errors
+    /// [`AskError`].
+    pub fn tell(
+        &self,
+        turns: &mut Turns,
+        messages: &[prompt::Message],
+        gallery: &Gallery,
+        pixels: [u64; 2],
+        unit: Unit<'_>,
+    ) -> Result<(), AskError> {
+        let asked = self.ask(messages, gallery, pixels)?;
+        match unit {
+            Unit::Tokens(tokens) => asked.write(turns, tokens, &[]),
+            Unit::Text(text) => {
+                let mut tokens = self.tokenizer.encode(text)?;
+                // Where a text ends is learned as well.
+                tokens.extend(self.ends.first());
+                asked.write(turns, &tokens, &[]);
+            }
+        }
+        Ok(())
     }
 
     /// The text of tokens without special pieces.
@@ -166,6 +220,36 @@ impl Reader {
     /// The text of one token, whatever it is.
     pub(super) fn piece(&self, token: u32) -> Result<String, TokenizerError> {
         self.tokenizer.decode(&[token], true)
+    }
+}
+
+/// What a judge wrote.
+#[derive(Clone, Copy, Debug)]
+pub enum Unit<'a> {
+    /// As it was sampled.
+    Tokens(&'a [u32]),
+    /// By somebody who has other tokens.
+    Text(&'a str),
+}
+
+/// A prompt as the model reads it.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    pub prompt: Prompt,
+    /// The visual tokens of each picture, in the order of the prompt.
+    pub pictures: Vec<Arc<[f32]>>,
+}
+
+impl Asked {
+    /// Adds what was written after this prompt to an episode.
+    pub fn write(&self, turns: &mut Turns, tokens: &[u32], logps: &[f32]) {
+        turns.push(turns::Unit {
+            prompt: &self.prompt.packed(),
+            next_position: self.prompt.next_position,
+            pictures: &self.pictures,
+            tokens,
+            logps,
+        });
     }
 }
 

@@ -9,3 +9,4 @@ pub mod policy;
 pub mod rules;
 pub mod serve_rewards;
 pub mod traces;
+pub mod train;

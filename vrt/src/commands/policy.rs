@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
-use vrt_core::policy::{Replay, Reply};
+use vrt_core::policy::{Replay, Reply, Sampling};
 use vrt_train::atomic::FileError;
 
-use crate::checkpoint::{CheckpointOptions, CheckpointPolicy, Reader};
+use crate::checkpoint::{CheckpointOptions, CheckpointPolicy, Reader, outline};
 use crate::cli::{Exit, Failure};
 use crate::prompt::Prompt;
 use crate::server::{
@@ -156,15 +156,20 @@ impl PolicyArgs {
             Ok(AnyPolicy::Server(ServerPolicy::new(pool, prompt, options)))
         } else if let Some(folder) = &self.checkpoint {
             let reader = Reader::open(folder).map_err(|error| refuse(error.to_string()))?;
+            let weights = reader.checkpoint().decoder_weights();
+            let weights = weights.map_err(|error| refuse(error.to_string()))?;
             let options = CheckpointOptions {
-                temperature: self.temperature,
-                max_tokens: self.max_tokens,
-                seed,
+                sampling: Sampling {
+                    temperature: self.temperature,
+                    seed,
+                    step: 0,
+                    max_tokens: self.max_tokens,
+                },
                 pixels: self.pixels(),
                 logprobs,
                 ..CheckpointOptions::default()
             };
-            let policy = CheckpointPolicy::new(reader, prompt, options);
+            let policy = CheckpointPolicy::new(reader, weights, prompt, options);
             Ok(AnyPolicy::Checkpoint(Box::new(policy)))
         } else if let Some(file) = &self.replay {
             let recorded = recorded(file).map_err(|why| Failure::new(Exit::Input, why))?;
@@ -214,26 +219,6 @@ fn unnamed() -> Failure {
 fn name(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());
     name.to_string_lossy().into_owned()
-}
-
-/// blake3 over the names and sizes of a checkpoint's files and the words of its configuration: reading 16 GB of weights
-/// once more would take longer than judging a pair.
-fn outline(folder: &Path) -> Result<String, FileError> {
-    let unread = |error| FileError::at("read", folder)(error);
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(unread)? {
-        let entry = entry.map_err(unread)?;
-        let size = entry.metadata().map_err(unread)?.len();
-        files.push((entry.file_name().to_string_lossy().into_owned(), size));
-    }
-    files.sort();
-    let mut hasher = blake3::Hasher::new();
-    for (name, size) in files {
-        hasher.update(name.as_bytes()).update(&size.to_le_bytes());
-    }
-    let config = folder.join("config.json");
-    let config = fs::read(&config).map_err(FileError::at("read", &config))?;
-    Ok(hasher.update(&config).finalize().to_hex().to_string())
 }
 
 type Recorded = Vec<(vrt_core::pair::PairKey, u32, Vec<Reply>)>;

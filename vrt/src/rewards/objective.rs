@@ -1,6 +1,7 @@
 //! In: an objective's name and numbers. Out: what scores groups under it.
 
 use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
 use vrt_core::objective::{self, Objective, ObjectiveError};
 use vrt_core::pair::Verdict;
 use vrt_core::reward::{Group, Judged, RewardSheet, SampleReward, Score};
@@ -39,22 +40,29 @@ pub enum ParametersError {
     Objective(#[from] ObjectiveError),
 }
 
+/// Work that can be done with any objective.
+pub trait WithObjective {
+    /// What comes of it.
+    type Out;
+
+    /// Does the work.
+    fn run<B: Objective + 'static>(self) -> Self::Out;
+}
+
 macro_rules! objectives {
     ($($name:ident),*) => {
         /// An objective by its name.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
         pub enum Named {
             $(#[doc = concat!("`", stringify!($name), "`.")] $name,)*
         }
 
         impl Named {
-            /// The objective with the numbers that `toml` states, and its own where it states none.
-            ///
-            /// # Errors
-            /// [`ParametersError`] names the place in `toml`, or the number and its range.
-            pub fn scorer(self, toml: &str) -> Result<Box<dyn Scorer>, ParametersError> {
+            /// Does the work with the objective of this name.
+            pub fn with<W: WithObjective>(self, work: W) -> W::Out {
                 match self {
-                    $(Self::$name => Ok(Box::new(read::<objective::$name>(toml)?)),)*
+                    $(Self::$name => work.run::<objective::$name>(),)*
                 }
             }
         }
@@ -63,10 +71,26 @@ macro_rules! objectives {
 
 objectives!(VrThinker, Grpo, DrGrpo, Dapo, Gspo, Cispo, Rloo, Bnpo, Sapo);
 
-fn read<B: Objective>(text: &str) -> Result<Under<B>, ParametersError> {
-    let objective = B::deserialize(toml::Deserializer::parse(text)?)?;
-    objective.validate()?;
-    Ok(Under(objective))
+impl Named {
+    /// The objective with the numbers that `toml` states, and its own where it states none.
+    ///
+    /// # Errors
+    /// [`ParametersError`] names the place in `toml`, or the number and its range.
+    pub fn scorer(self, toml: &str) -> Result<Box<dyn Scorer>, ParametersError> {
+        self.with(Serve(toml))
+    }
+}
+
+struct Serve<'a>(&'a str);
+
+impl WithObjective for Serve<'_> {
+    type Out = Result<Box<dyn Scorer>, ParametersError>;
+
+    fn run<B: Objective + 'static>(self) -> Self::Out {
+        let objective = B::deserialize(toml::Deserializer::parse(self.0)?)?;
+        objective.validate()?;
+        Ok(Box::new(Under(objective)))
+    }
 }
 
 struct Under<B>(B);

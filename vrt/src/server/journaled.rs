@@ -193,6 +193,10 @@ impl<P: Policy> Policy for Journaled<'_, P> {
     }
 
     /// The episode has ended: it is kept, and told of.
+    fn slots(&self) -> usize {
+        self.inner.slots()
+    }
+
     fn sequence(&self, state: Self::State) -> Option<P::Sequence> {
         let JournaledState { record, course } = state;
         let (recalled, sequence) = match course {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use vrt_core::episode::{Episode, Rules};
 use vrt_core::op::OpSet;
-use vrt_core::pair::{Frame, FrameOffset, PreferencePair, Video, VideoError};
+use vrt_core::pair::{Frame, FrameIndex, FrameOffset, PreferencePair, Video, VideoError};
 use vrt_core::policy::Reply;
 use vrt_core::view::View;
 use vrt_view::{RoundRecord, TraceRecord};
@@ -45,6 +45,8 @@ pub struct Told {
     pub messages: Vec<Message>,
     /// Whether something was wrong with the unit: it could not be read, or its call was refused.
     pub faulty: bool,
+    /// What came of it, in words.
+    outcome: String,
 }
 
 /// A video whose frames nobody kept.
@@ -76,47 +78,65 @@ pub fn replay<O: OpSet>(
     rules: &Rules,
     dimensions: &[DimensionWording; 3],
 ) -> Result<Vec<Told>, ReplayError> {
-    let pair = pair(record);
     let prompt = Prompt::of::<O>(rules, dimensions);
-    let mut conversation = Conversation::open(&prompt, &pair, &record.initial);
-    let mut episode = Episode::open(&pair, record.sample, rules);
-    episode.initial.clone_from(&record.initial);
-    let mut told = Vec::with_capacity(record.rounds.len());
+    let replies = record.rounds.iter().map(|round| Reply {
+        text: round.text.clone(),
+        tokens: round.tokens,
+        cut: round.cut,
+        sampled: Vec::new(),
+    });
+    let told = retell::<O>(&pair(record), &record.initial, replies, rules, &prompt);
     for (number, round) in record.rounds.iter().enumerate() {
+        let (recorded, found) = (recorded(round), told.get(number).map(|told| &told.outcome));
+        match found {
+            None => return Err(ReplayError::Over { round: number }),
+            Some(found) if *found != recorded => {
+                return Err(ReplayError::Outcome {
+                    round: number,
+                    recorded,
+                    found: found.clone(),
+                });
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(told)
+}
+
+/// Plays replies again, to the end of the episode at most.
+pub fn retell<O: OpSet>(
+    pair: &PreferencePair,
+    initial: &[FrameIndex],
+    replies: impl IntoIterator<Item = Reply>,
+    rules: &Rules,
+    prompt: &Prompt,
+) -> Vec<Told> {
+    let mut conversation = Conversation::open(prompt, pair, initial);
+    let mut episode = Episode::open(pair, 0, rules);
+    episode.initial = initial.to_vec();
+    let mut told = Vec::new();
+    for reply in replies {
         if episode.stop.is_some() {
-            return Err(ReplayError::Over { round: number });
+            break;
         }
         if !episode.may_call(rules) {
             conversation.demand_answer();
         }
-        conversation.write(&round.text);
-        let reply = Reply {
-            text: round.text.clone(),
-            tokens: round.tokens,
-            cut: round.cut,
-            sampled: Vec::new(),
-        };
-        episode.advance::<O>(Ok(reply), &pair, rules);
+        conversation.write(&reply.text);
+        episode.advance::<O>(Ok(reply), pair, rules);
         let played = episode.rounds.last();
         let views = played.and_then(|round| Some(round.outcome.as_ref()?.views.as_slice()));
         let fault = played.and_then(|round| Some(round.fault.as_ref()?.0.to_string()));
-        let (recorded, found) = (recorded(round), came(views, fault.as_deref()));
-        if recorded != found {
-            return Err(ReplayError::Outcome {
-                round: number,
-                recorded,
-                found,
-            });
-        }
         told.push(Told {
             messages: conversation.messages(),
             faulty: fault.is_some() || played.is_some_and(|round| round.unit.is_none()),
+            outcome: came(views, fault.as_deref()),
         });
         if let Some(observation) = episode.observation(rules) {
             conversation.observe(observation);
         }
     }
-    Ok(told)
+    told
 }
 
 fn pair(record: &TraceRecord) -> PreferencePair {

@@ -22,14 +22,15 @@ fn sampled<P: Policy>(policy: &P, rules: &Rules) -> Vec<SampledToken> {
 #[test]
 fn a_checkpoint_judges_alike_in_this_process_and_behind_a_server() {
     let rules = Rules::default();
-    let options = CheckpointOptions {
-        max_tokens: 16,
+    let mut options = CheckpointOptions {
         logprobs: true,
         ..CheckpointOptions::default()
     };
+    options.sampling.max_tokens = 16;
     let reader = Reader::open(&model()).unwrap();
+    let weights = reader.checkpoint().decoder_weights().unwrap();
     let ours = sampled(
-        &CheckpointPolicy::new(reader, prompt(&rules), options),
+        &CheckpointPolicy::new(reader, weights, prompt(&rules), options),
         &rules,
     );
     let server = Server::start();

@@ -116,6 +116,28 @@ impl Frozen {
         &self.config
     }
 
+    /// A parameter by its published name, row-major; `None` where the decoder has none of this name, as a tied one has no
+    /// `lm_head.weight`.
+    pub fn values(&self, name: &str) -> Option<&[f32]> {
+        match name {
+            "model.embed_tokens.weight" => return Some(&self.embed),
+            "model.norm.weight" => return Some(&self.norm),
+            "lm_head.weight" => return self.head.as_deref(),
+            _ => {}
+        }
+        let (number, part) = name.strip_prefix("model.layers.")?.split_once('.')?;
+        let layer = self.layers.get(number.parse::<usize>().ok()?)?;
+        let (part, kind) = part.rsplit_once('.')?;
+        let place = PROJECTIONS.iter().position(|name| *name == part);
+        match (part, kind, place) {
+            ("input_layernorm", "weight", _) => Some(&layer.input_norm),
+            ("post_attention_layernorm", "weight", _) => Some(&layer.post_norm),
+            (_, "weight", Some(place)) => Some(&layer.weights[place]),
+            (_, "bias", Some(place)) => layer.biases.get(place).map(Vec::as_slice),
+            _ => None,
+        }
+    }
+
     /// The output map, `vocab × dim`.
     pub(super) fn head(&self) -> &[f32] {
         self.head.as_ref().unwrap_or(&self.embed)

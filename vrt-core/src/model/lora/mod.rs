@@ -26,6 +26,7 @@ use super::kernels;
 use super::ops::fused::{backward, embed, logp};
 use super::params::ParamSpec;
 use super::qwen;
+use super::weights::DecoderConfig;
 use crate::rng::{self, Purpose};
 use crate::sequence::Packed;
 
@@ -77,6 +78,11 @@ pub enum LoraError {
     Model(#[from] ModelError),
 }
 
+/// Numbers in the adapters of a decoder.
+pub fn adapters(decoder: &DecoderConfig, lora: LoraConfig) -> usize {
+    decoder.layers * Sizes::of(decoder, lora.rank).layer()
+}
+
 /// Low-rank adapters on all projections of a frozen decoder: q, k, v, o, gate, up, down.
 #[derive(Clone, Debug)]
 pub struct Lora {
@@ -111,7 +117,7 @@ impl Lora {
         if !(config.alpha.is_finite() && config.alpha > 0.0) {
             return Err(LoraError::Alpha(config.alpha));
         }
-        let count = base.config().layers * sizes.layer();
+        let count = adapters(base.config(), config);
         let mut lora = Self {
             base,
             config,
@@ -207,17 +213,35 @@ impl Lora {
                     .ok_or(LoraError::Merge { name, shape })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let (rank, scale) = (self.config.rank, self.config.scale());
-        let mut rest = self.parameters.as_slice();
-        for (offset, [outputs, inputs]) in places {
-            let (a, tail) = rest.split_at(rank * inputs);
-            let (b, tail) = tail.split_at(outputs * rank);
-            rest = tail;
-            let scaled: Vec<f32> = b.iter().map(|b| b * scale).collect();
-            let weight = &mut flat[offset..offset + outputs * inputs];
-            kernels::matmul_nn(weight, &scaled, a, [outputs, inputs, rank], 1.0);
+        let mut from = 0;
+        for (offset, shape) in places {
+            let weight = &mut flat[offset..offset + shape[0] * shape[1]];
+            from += self.add(weight, shape, from);
         }
         Ok(())
+    }
+
+    /// A parameter of the base by its published name, with its adapters added; `None` where the base has none.
+    pub fn merged(&self, name: &str) -> Option<Vec<f32>> {
+        let mut values = self.base.values(name)?.to_vec();
+        let mut from = 0;
+        for (projection, shape) in self.projections() {
+            if projection == name {
+                self.add(&mut values, shape, from);
+                break;
+            }
+            from += self.config.rank * (shape[0] + shape[1]);
+        }
+        Some(values)
+    }
+
+    /// Adds `scale · B·A` to a weight; its `A` begins at `from` of the flat list. The numbers of both.
+    fn add(&self, weight: &mut [f32], [outputs, inputs]: [usize; 2], from: usize) -> usize {
+        let (rank, scale) = (self.config.rank, self.config.scale());
+        let (a, rest) = self.parameters[from..].split_at(rank * inputs);
+        let scaled: Vec<f32> = rest[..outputs * rank].iter().map(|b| b * scale).collect();
+        kernels::matmul_nn(weight, &scaled, a, [outputs, inputs, rank], 1.0);
+        rank * (outputs + inputs)
     }
 
     /// Log-probability of each target of a batch, with the adapters in place. `visual` are the embeddings that the
