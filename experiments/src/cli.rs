@@ -9,13 +9,16 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use vrt_train::atomic::FileError;
+use vrt_train::tiny::TinyFileError;
 use vrt_view::jsonl::LineError;
 
 use crate::all::{AllArgs, all, together};
 use crate::catalogue::{ListArgs, list};
 use crate::claims::{ClaimsArgs, claims};
 use crate::clock;
+use crate::export::{ExportArgs, ExportError, export};
 use crate::graph::{RunError, RunOptions};
+use crate::pairs::{PairsArgs, pairs};
 use crate::plan::describe;
 use crate::progress::Display;
 use crate::reference;
@@ -77,6 +80,8 @@ Examples:
   cargo run -p experiments -- all --scale full       every figure and table, each stage once
   cargo run -p experiments -- claims                 which claims of the paper hold, at which scale
   cargo run -p experiments -- view fig3              single traces, as a page to look through
+  cargo run -p experiments -- export fig3            a trained policy as a file, for `vrt judge --tiny`
+  cargo run -p experiments -- pairs fig3 --out DIR   held-out pairs as videos, for the same
 
 Ctrl-C stops at the next safe point; the same command continues from there.
 
@@ -167,7 +172,7 @@ enum Failure {
     Usage(String),
     Experiment(Box<ExperimentError>),
     Traces(LineError),
-    /// Some of several experiments, which was said already.
+    /// What was said already.
     Some(Exit),
 }
 
@@ -177,6 +182,17 @@ impl From<ViewError> for Failure {
             ViewError::Usage(message) => Self::Usage(message),
             ViewError::Experiment(error) => error.into(),
             ViewError::Traces(error) => Self::Traces(error),
+        }
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Usage(message) => Self::Usage(message),
+            ExportError::Experiment(error) => error.into(),
+            ExportError::Policy(TinyFileError::File(error)) => error.into(),
+            error => Self::Some(fail(Exit::Stage, &error.to_string())),
         }
     }
 }
@@ -195,6 +211,8 @@ fn command(specs: &[(String, PathBuf)]) -> Command {
         .subcommand(ClaimsArgs::augment_args(Command::new("claims")))
         .subcommand(ShowArgs::augment_args(Command::new("show")))
         .subcommand(ViewArgs::augment_args(Command::new("view")))
+        .subcommand(ExportArgs::augment_args(Command::new("export")))
+        .subcommand(PairsArgs::augment_args(Command::new("pairs")))
         .subcommand(
             Command::new("reference")
                 .about("Prints docs/reference.md: every operation, reward term and objective"),
@@ -250,6 +268,12 @@ fn act(
             if let Some(error) = outcomes.first_error() {
                 return Err(Failure::Some(exit_of(error)));
             }
+        }
+        Some(("export", matches)) => {
+            say(out, &export(workspace, makers, specs, &parsed(matches)?)?)?;
+        }
+        Some(("pairs", matches)) => {
+            say(out, &pairs(workspace, makers, specs, &parsed(matches)?)?)?;
         }
         Some(("reference", _)) => say(out, reference::page().trim_end())?,
         Some(("clean", _)) => {

@@ -8,11 +8,7 @@ use std::marker::PhantomData;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 use vrt_core::model::Tiny;
-use vrt_core::op::{
-    AllOps, OpGrammar, OpSet, PaperOps, frame_difference, recall, sample_range, select_frames,
-    zoom_in,
-};
-use vrt_core::ops;
+use vrt_core::op::{AllOps, OpGrammar, OpSet, PaperOps};
 use vrt_core::tokenizer::{Vocabulary, VocabularyError};
 
 use crate::world::ask::{Ask, AskError, Demonstrate, Tools};
@@ -123,9 +119,8 @@ impl<O: OpSet + 'static> Kit for Offered<O> {
 /// Evaluates an expression with `$kit` standing for the kit of `$tools`.
 macro_rules! with_kit {
     ($tools:expr, $kit:ident => $make:expr) => {{
-        use $crate::kit::{
-            Offered, RangeOps, SelectDifferenceOps, SelectRangeOps, SelectRecallOps, SelectZoomOps,
-        };
+        use vrt_core::op;
+        use $crate::kit::Offered;
         use $crate::world::ask::Tools;
         macro_rules! made {
             ($ops:ty) => {{
@@ -134,39 +129,14 @@ macro_rules! with_kit {
             }};
         }
         match $tools {
-            Tools::Paper | Tools::Select => made!(vrt_core::op::PaperOps),
-            Tools::Range => made!(RangeOps),
-            Tools::SelectRange => made!(SelectRangeOps),
-            Tools::SelectZoom => made!(SelectZoomOps),
-            Tools::SelectDifference => made!(SelectDifferenceOps),
-            Tools::SelectRecall => made!(SelectRecallOps),
-            Tools::All => made!(vrt_core::op::AllOps),
+            Tools::Paper | Tools::Select => made!(op::PaperOps),
+            Tools::Range => made!(op::RangeOps),
+            Tools::SelectRange => made!(op::SelectRangeOps),
+            Tools::SelectZoom => made!(op::SelectZoomOps),
+            Tools::SelectDifference => made!(op::SelectDifferenceOps),
+            Tools::SelectRecall => made!(op::SelectRecallOps),
+            Tools::All => made!(op::AllOps),
         }
     }};
 }
 pub(crate) use with_kit;
-
-ops! {
-    /// Intervals alone.
-    pub RangeOps = [sample_range];
-}
-
-ops! {
-    /// Frames and intervals.
-    pub SelectRangeOps = [select_frames, sample_range];
-}
-
-ops! {
-    /// Frames and parts of frames.
-    pub SelectZoomOps = [select_frames, zoom_in];
-}
-
-ops! {
-    /// Frames and what differs between two.
-    pub SelectDifferenceOps = [select_frames, frame_difference];
-}
-
-ops! {
-    /// Frames and what was forgotten.
-    pub SelectRecallOps = [select_frames, recall];
-}

@@ -175,7 +175,10 @@ fn experiment(
 }
 
 /// The arms that were asked for, in that order; the spec's first if none was.
-fn wanted<'a>(all: &'a [ResolvedArm], asked: &[String]) -> Result<Vec<&'a ResolvedArm>, ViewError> {
+pub(crate) fn wanted<'a>(
+    all: &'a [ResolvedArm],
+    asked: &[String],
+) -> Result<Vec<&'a ResolvedArm>, ViewError> {
     if all.is_empty() {
         let why = "this experiment is a diagram: it has no policy whose traces could be seen";
         return Err(ViewError::Usage(why.to_owned()));

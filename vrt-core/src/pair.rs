@@ -172,6 +172,14 @@ pub struct Frame {
     pub rgb: Arc<[f32]>,
 }
 
+impl Frame {
+    /// The values as bytes, in the same order: 0 is 0, 1 is 255, and what lies outside is cut off.
+    pub fn rgb8(&self) -> Vec<u8> {
+        let byte = |value: &f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
+        self.rgb.iter().map(byte).collect()
+    }
+}
+
 /// A frame could not be produced.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{video}: frame {offset}: {reason}", offset = offset.0)]

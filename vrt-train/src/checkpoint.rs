@@ -3,7 +3,7 @@
 //! A checkpoint is a folder of `model.safetensors` (published parameter names), `optimizer.safetensors` and
 //! `manifest.json` (format, step, the blake3 hash of each file). It is written beside its place and renamed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -54,7 +54,11 @@ struct Manifest {
 }
 
 /// Serialises flat parameters under their names.
-fn named(layout: &[ParamSpec], flat: &[f32], prefix: &str) -> Vec<(String, Vec<usize>, Vec<u8>)> {
+pub(crate) fn named(
+    layout: &[ParamSpec],
+    flat: &[f32],
+    prefix: &str,
+) -> Vec<(String, Vec<usize>, Vec<u8>)> {
     layout
         .iter()
         .map(|spec| {
@@ -69,13 +73,17 @@ fn named(layout: &[ParamSpec], flat: &[f32], prefix: &str) -> Vec<(String, Vec<u
         .collect()
 }
 
-fn to_safetensors(tensors: &[(String, Vec<usize>, Vec<u8>)]) -> Vec<u8> {
+/// A safetensors file; one key of metadata at most keeps its bytes the same from run to run.
+pub(crate) fn to_safetensors(
+    tensors: &[(String, Vec<usize>, Vec<u8>)],
+    metadata: Option<HashMap<String, String>>,
+) -> Vec<u8> {
     let views = tensors.iter().map(|(name, shape, bytes)| {
         let view =
             TensorView::new(Dtype::F32, shape.clone(), bytes).expect("the bytes are of this shape");
         (name.as_str(), view)
     });
-    safetensors::serialize(views, None).expect("the names differ")
+    safetensors::serialize(views, metadata).expect("the names differ")
 }
 
 fn from_safetensors(
@@ -126,7 +134,7 @@ pub fn save_weights(
 ) -> Result<(), CheckpointError> {
     Ok(atomic::write(
         path,
-        &to_safetensors(&named(layout, flat, "")),
+        &to_safetensors(&named(layout, flat, ""), None),
     )?)
 }
 
@@ -172,10 +180,10 @@ impl Checkpoint {
             .prefix(".step-")
             .tempdir_in(folder)
             .map_err(FileError::at("create a folder in", folder))?;
-        let model = to_safetensors(&named(layout, &self.parameters, ""));
+        let model = to_safetensors(&named(layout, &self.parameters, ""), None);
         let mut moments = named(layout, &self.optimizer.first, "first.");
         moments.extend(named(layout, &self.optimizer.second, "second."));
-        let optimizer = to_safetensors(&moments);
+        let optimizer = to_safetensors(&moments, None);
         let mut files = BTreeMap::new();
         for (name, bytes) in [(MODEL, &model), (OPTIMIZER, &optimizer)] {
             let path = staging.path().join(name);

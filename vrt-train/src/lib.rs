@@ -2,7 +2,7 @@
 //!
 //! `Traces → Learner → checkpoint` and `Policy → Rollout → Advantages → Loss → Learner`, for whatever can
 //! [`learn`]: the tiny policy ([`learner`]), or adapters on a published model ([`lora`]); files are written by
-//! [`checkpoint`] and [`atomic`] alone.
+//! [`checkpoint`], [`tiny`] (one trained policy as one file) and [`atomic`] alone.
 
 pub mod advantage;
 pub mod atomic;
@@ -19,4 +19,5 @@ pub mod optim;
 pub mod rejection;
 pub mod report;
 pub mod sft;
+pub mod tiny;
 pub mod turns;

@@ -43,11 +43,7 @@ pub enum PictureError {
 /// [`PictureError`] for a frame whose values do not fit its size.
 pub fn data_uri(frame: &Frame) -> Result<String, PictureError> {
     let (width, height) = (frame.width, frame.height);
-    let bytes: Vec<u8> = frame
-        .rgb
-        .iter()
-        .map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8)
-        .collect();
+    let bytes = frame.rgb8();
     let values = bytes.len();
     // The buffer would accept spare values, and an empty picture has no encoding.
     let fits = values as u64 == u64::from(width) * u64::from(height) * 3 && values > 0;

@@ -21,6 +21,11 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// Whether its frames are duplicated.
+    pub fn is_redundant(&self) -> bool {
+        self.redundant
+    }
+
     /// A pair as it is shown.
     pub fn pair(&self, world: &World, key: PairKey) -> PreferencePair {
         let pair = world.pair(key);

@@ -8,6 +8,7 @@ mod arg;
 mod error;
 mod grammar;
 mod json;
+mod offered;
 mod outcome_number;
 mod param;
 mod set;
@@ -31,6 +32,9 @@ pub use error::{ArgError, ArgFault, ArgProblem, OpError};
 pub use frame_difference_op::{FrameDifferenceArgs, frame_difference};
 pub use grammar::{GrammarPart, OpGrammar, Slot};
 pub use json::canonical_json;
+pub use offered::{
+    Offered, RangeOps, SelectDifferenceOps, SelectRangeOps, SelectRecallOps, SelectZoomOps,
+};
 pub use outcome_number::OutcomeNumber;
 #[doc(hidden)]
 pub use param::{Param, Reader, param, render_call};

@@ -132,6 +132,16 @@ impl Vocabulary {
         longest: u32,
         limit: usize,
     ) -> Result<Self, VocabularyError> {
+        // Before anything is made: the numbers may be a file's.
+        let least = words
+            .len()
+            .saturating_add((longest as usize).saturating_mul(2));
+        if least > limit {
+            return Err(VocabularyError::TooLarge {
+                pieces: least,
+                limit,
+            });
+        }
         let mut pieces = vec![
             Piece::Query,
             Piece::Query,
@@ -247,6 +257,33 @@ impl Vocabulary {
                     .ok_or_else(|| VocabularyError::Unknown(word.to_owned()))
             })
             .collect()
+    }
+
+    /// The words of a text that have no piece, each once, in their order.
+    pub fn unknown<'t>(&self, text: &'t str) -> Vec<&'t str> {
+        let mut unknown = Vec::new();
+        for word in text.split_whitespace() {
+            if !self.ids.contains_key(&Piece::of_word(word)) && !unknown.contains(&word) {
+                unknown.push(word);
+            }
+        }
+        unknown
+    }
+
+    /// What each id stands for, as text: row 0 is empty, frames are `A#0` or `B#0`, counted from 0 in their own video.
+    pub fn spelled(&self) -> Vec<String> {
+        let spell = |piece: &Piece| match piece {
+            Piece::Query => "<Query>".to_owned(),
+            Piece::Frame(Side::First, offset) => format!("A#{}", offset.0),
+            Piece::Frame(Side::Second, offset) => format!("B#{}", offset.0),
+            piece => {
+                let mut text = String::new();
+                self.push(&mut text, piece, Pool::new(0, 0));
+                text
+            }
+        };
+        let ids = self.iter().map(|(_, piece)| spell(piece));
+        [String::new()].into_iter().chain(ids).collect()
     }
 
     /// A judgment's pieces, in the order in which it is written.
