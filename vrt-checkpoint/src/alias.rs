@@ -24,6 +24,27 @@ pub trait WithModel {
         X: TextModel;
 }
 
+/// Work that can be done with a vision tower of any size.
+pub trait WithTower {
+    /// What comes of it.
+    type Out;
+
+    /// Does the work with a tower of type `V`.
+    fn run<V: VisionModel + Send + Sync + 'static>(self) -> Self::Out;
+}
+
+fn tower_fits<V: VisionModel, X>(_: PhantomData<Qwen25Vl<V, X>>, config: &ModelConfig) -> bool {
+    V::SIZES == config.tower
+}
+
+fn run_tower<V, X, W>(_: PhantomData<Qwen25Vl<V, X>>, work: W) -> W::Out
+where
+    V: VisionModel + Send + Sync + 'static,
+    W: WithTower,
+{
+    work.run::<V>()
+}
+
 fn fits<V: VisionModel, X: TextModel>(
     _: PhantomData<Qwen25Vl<V, X>>,
     config: &ModelConfig,
@@ -38,6 +59,14 @@ where
     W: WithModel,
 {
     work.run::<V, X>(alias)
+}
+
+fn unknown(config: &ModelConfig) -> CheckpointError {
+    CheckpointError::NoAlias {
+        found: config.describe(),
+        declaration: config.declaration(),
+        known: ALIASES.join(", "),
+    }
 }
 
 macro_rules! aliases {
@@ -55,11 +84,20 @@ macro_rules! aliases {
                     return Ok(run(PhantomData::<dims::$name>, work, stringify!($name)));
                 }
             )*
-            Err(CheckpointError::NoAlias {
-                found: config.describe(),
-                declaration: config.declaration(),
-                known: ALIASES.join(", "),
-            })
+            Err(unknown(config))
+        }
+
+        /// Does the work with the typed vision tower that has the configuration's sizes, whatever the decoder's are.
+        ///
+        /// # Errors
+        /// [`CheckpointError::NoAlias`] lists the sizes and says how to add the type.
+        pub fn with_tower<W: WithTower>(config: &ModelConfig, work: W) -> Result<W::Out, CheckpointError> {
+            $(
+                if tower_fits(PhantomData::<dims::$name>, config) {
+                    return Ok(run_tower(PhantomData::<dims::$name>, work));
+                }
+            )*
+            Err(unknown(config))
         }
     };
 }

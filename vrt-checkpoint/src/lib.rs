@@ -20,7 +20,7 @@ mod shards;
 pub mod smart_resize;
 pub mod tokenizer;
 
-pub use alias::{WithModel, with_model};
+pub use alias::{WithModel, WithTower, with_model, with_tower};
 pub use config::ModelConfig;
 pub use error::{CheckpointError, TensorProblem};
 pub use load::Checkpoint;

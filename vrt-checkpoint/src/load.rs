@@ -19,6 +19,8 @@ use crate::names::KeyLayout;
 use crate::shards::{Place, Shards};
 
 const EMBEDDING: &str = "model.embed_tokens.weight";
+/// What the names of the tower's tensors begin with.
+const TOWER: &str = "visual.";
 const HEAD: &str = "lm_head.weight";
 
 /// A checkpoint whose configuration was read and whose files are mapped; no tensor was converted yet.
@@ -75,6 +77,31 @@ impl Checkpoint {
         let mut model = Qwen25Vl::zeros(dev, self.config.model);
         model.visit_mut("", &mut Fill(self, dev));
         Ok(model)
+    }
+
+    /// The vision tower in 32 bits, without the decoder; its names and the decoder's are held against the files.
+    ///
+    /// # Errors
+    /// [`CheckpointError::OtherSizes`] if the type has other sizes than the checkpoint; [`CheckpointError::Tensors`]
+    /// lists every tensor that is missing, in excess or misshaped.
+    pub fn tower<V: VisionModel>(&self, dev: &Cpu) -> Result<V, CheckpointError> {
+        if V::SIZES != self.config.tower {
+            return Err(CheckpointError::OtherSizes {
+                asked: std::any::type_name::<V>(),
+                found: self.config.describe(),
+            });
+        }
+        let mut declared = self.config.decoder.declared(self.config.model.text.tied);
+        V::declare(TOWER, &mut |name, shape| declared.push((name, shape)));
+        let specs = declared.into_iter().map(|(name, shape)| ParamSpec {
+            name,
+            shape,
+            offset: 0,
+        });
+        self.check(&specs.collect::<Vec<_>>())?;
+        let mut tower = V::zeros(dev);
+        tower.visit_mut(TOWER, &mut Fill(self, dev));
+        Ok(tower)
     }
 
     /// The decoder's weights laid out for decoding, without a model in between.

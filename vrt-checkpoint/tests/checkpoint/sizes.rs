@@ -236,3 +236,32 @@ fn a_configuration_of_something_else_is_refused_by_its_field() {
         "`window_size` = 100 is not a multiple of `patch_size` · `spatial_merge_size` = 28"
     );
 }
+
+/// Compares the decoder's own list of parameters with its typed model's.
+struct Listed<'a>(&'a ModelConfig);
+
+impl WithModel for Listed<'_> {
+    type Out = ();
+
+    fn run<V, X>(self, alias: &'static str)
+    where
+        V: VisionModel<Width = X::Width> + Send + Sync + 'static,
+        X: TextModel,
+    {
+        let specs = Qwen25Vl::<V, X>::declared(&self.0.model).into_iter();
+        let typed: BTreeSet<(String, Vec<usize>)> = specs
+            .filter(|spec| !spec.name.starts_with("visual."))
+            .map(|spec| (spec.name, spec.shape))
+            .collect();
+        let listed = self.0.decoder.declared(self.0.model.text.tied);
+        assert_eq!(BTreeSet::from_iter(listed), typed, "{alias}");
+    }
+}
+
+#[test]
+fn a_decoder_lists_what_its_typed_model_has() {
+    for published in [published_7b(), published_3b()] {
+        let config = read(&published).unwrap();
+        with_model(&config, Listed(&config)).unwrap();
+    }
+}

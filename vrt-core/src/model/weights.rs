@@ -52,6 +52,40 @@ impl DecoderConfig {
         self.layers * layer + self.dim * self.vocab
     }
 
+    /// Published names and shapes of the parameters, in no particular order; a tied decoder's output map is its embedding.
+    pub fn declared(&self, tied: bool) -> Vec<(String, Vec<usize>)> {
+        let (dim, q, kv) = (self.dim, self.q_dim(), self.kv_dim());
+        let layer = [
+            ("input_layernorm.weight", vec![dim]),
+            ("post_attention_layernorm.weight", vec![dim]),
+            ("self_attn.q_proj.weight", vec![q, dim]),
+            ("self_attn.q_proj.bias", vec![q]),
+            ("self_attn.k_proj.weight", vec![kv, dim]),
+            ("self_attn.k_proj.bias", vec![kv]),
+            ("self_attn.v_proj.weight", vec![kv, dim]),
+            ("self_attn.v_proj.bias", vec![kv]),
+            ("self_attn.o_proj.weight", vec![dim, q]),
+            ("mlp.gate_proj.weight", vec![self.mlp, dim]),
+            ("mlp.up_proj.weight", vec![self.mlp, dim]),
+            ("mlp.down_proj.weight", vec![dim, self.mlp]),
+        ];
+        let ends = [
+            ("model.embed_tokens.weight", vec![self.vocab, dim]),
+            ("model.norm.weight", vec![dim]),
+            ("lm_head.weight", vec![self.vocab, dim]),
+        ];
+        let ends = ends.into_iter().take(if tied { 2 } else { 3 });
+        let layers = (0..self.layers).flat_map(|number| {
+            let named = |(part, shape): &(&str, Vec<usize>)| {
+                (format!("model.layers.{number}.{part}"), shape.clone())
+            };
+            layer.iter().map(named).collect::<Vec<_>>()
+        });
+        ends.map(|(name, shape)| (name.to_owned(), shape))
+            .chain(layers)
+            .collect()
+    }
+
     /// # Errors
     /// [`WeightsError::Config`] names the first constraint that does not hold.
     pub fn check(&self) -> Result<(), WeightsError> {

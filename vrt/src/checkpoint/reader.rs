@@ -9,9 +9,8 @@ use vrt_checkpoint::chat::{ChatError, ChatTemplate, Content, Message, Part};
 use vrt_checkpoint::processor::{self, Patches, Processor};
 use vrt_checkpoint::prompt::{PromptError, expand};
 use vrt_checkpoint::tokenizer::{self, Tokenizer, TokenizerError};
-use vrt_checkpoint::{Checkpoint, CheckpointError, Media, Prompt, WithModel, with_model};
+use vrt_checkpoint::{Checkpoint, CheckpointError, Media, Prompt, WithTower, with_tower};
 use vrt_core::model::Fused;
-use vrt_core::model::decoder::TextModel;
 use vrt_core::model::vision::{PatchPlan, VisionConfig, VisionModel};
 use vrt_train::turns::{self, Turns};
 
@@ -76,17 +75,12 @@ impl<V: VisionModel + Send + Sync + 'static> Tower for Sized<V> {
 
 struct LoadTower<'a>(&'a Checkpoint);
 
-impl WithModel for LoadTower<'_> {
+impl WithTower for LoadTower<'_> {
     type Out = Result<Box<dyn Tower>, CheckpointError>;
 
-    /// The typed decoder goes away again: decoding has weights of its own.
-    fn run<V, X>(self, _: &'static str) -> Self::Out
-    where
-        V: VisionModel<Width = X::Width> + Send + Sync + 'static,
-        X: TextModel,
-    {
-        let model = self.0.load::<V, X>(&Cpu::default())?;
-        Ok(Box::new(Sized(model.visual, model.config.vision)))
+    fn run<V: VisionModel + Send + Sync + 'static>(self) -> Self::Out {
+        let tower: V = self.0.tower(&Cpu::default())?;
+        Ok(Box::new(Sized(tower, self.0.config().model.vision)))
     }
 }
 
@@ -124,7 +118,7 @@ impl Reader {
         if ends.is_empty() {
             return Err(OpenError::NoEnd);
         }
-        let tower = with_model(checkpoint.config(), LoadTower(&checkpoint))??;
+        let tower = with_tower(checkpoint.config(), LoadTower(&checkpoint))??;
         Ok(Self {
             checkpoint,
             tower,
