@@ -7,7 +7,8 @@ use vrt_core::op::PaperOps;
 use vrt_core::policy::{Policy, SampledToken};
 use vrt_core::rollout::rollout;
 
-use crate::server::{Server, model, pair, pool, prompt};
+use crate::server::{Server, model, pool, prompt};
+use crate::slopes::pair;
 
 /// Both compute in 32 bits. Seen: 5e-5.
 const TOLERANCE: f32 = 3e-4;

@@ -8,7 +8,8 @@ use vrt_core::episode::{Rules, StopReason};
 use vrt_core::op::PaperOps;
 use vrt_core::rollout::rollout;
 
-use crate::server::{ANSWERS, CALLS, Server, pair, policy, pool, prompt};
+use crate::server::{ANSWERS, CALLS, Server, policy, pool, prompt};
+use crate::slopes::pair;
 
 #[test]
 fn the_loop_runs_calls_and_ends() {

@@ -5,3 +5,4 @@ mod episodes;
 mod eval;
 mod judge;
 mod server;
+mod slopes;

@@ -13,7 +13,6 @@ use vrt::server::{
 };
 use vrt_core::episode::Rules;
 use vrt_core::op::PaperOps;
-use vrt_core::pair::{Frame, FrameOffset, PairKey, PreferencePair, Video, VideoError};
 
 /// Where `setup` puts things: the target folder that holds this test.
 pub fn root() -> PathBuf {
@@ -124,35 +123,3 @@ pub fn policy(pool: Arc<Pool>, rules: &Rules, end: &str) -> ServerPolicy {
 
 pub const ANSWERS: &str = r#""<Answer>" judgment "</Answer>""#;
 pub const CALLS: &str = r#""<Recommend Answer>" judgment ", CF=" [1-3] "</Recommend Answer>\n<tool_call>{\"name\": \"select_frames\", \"arguments\": {\"target_frames\": [1" [0-9] ", 7" [0-9] "]}}</tool_call>""#;
-
-/// A video of coloured slopes. Its pictures have 16 visual tokens, all in one window: the server makes none of less than 8,
-/// and nothing has to be resized.
-struct Slopes(u32);
-
-impl Video for Slopes {
-    fn len(&self) -> u32 {
-        64
-    }
-
-    fn frame(&self, offset: FrameOffset) -> Result<Frame, VideoError> {
-        const SIDE: u32 = 112;
-        let pixels = (0..SIDE * SIDE).flat_map(|at| {
-            let (y, x) = (at / SIDE, at % SIDE);
-            [x * 2, y * 2, (x + y + 3 * offset.0 + self.0) % 256].map(|v| v as f32 / 255.0)
-        });
-        Ok(Frame {
-            width: SIDE,
-            height: SIDE,
-            rgb: pixels.collect(),
-        })
-    }
-}
-
-pub fn pair(key: u64) -> PreferencePair {
-    PreferencePair {
-        key: PairKey(key),
-        caption: "a fox jumps over a fence".to_owned(),
-        videos: [Arc::new(Slopes(7 * key as u32)), Arc::new(Slopes(40))],
-        truth: None,
-    }
-}
