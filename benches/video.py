@@ -1,6 +1,6 @@
 """Eight of 300 frames of 720p: our decoder and one ffmpeg process with a select filter, in turns.
 
-    python benches/video.py [--rounds 5]
+    python benches/video.py [--rounds 5] [--video FILM]
 
 Needs ffmpeg. Prints wall and CPU seconds of whole processes (median of the rounds) and their ratios.
 """
@@ -26,29 +26,41 @@ def run(command):
     return wall, usage.ru_utime + usage.ru_stime
 
 
+SOURCES = {
+    "fractal": ["-f", "lavfi", "-i", "mandelbrot=size=1280x720:rate=30:end_scale=0.01"],
+    "noise": ["-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30,noise=alls=12:allf=t"],
+}
+CODECS = {"H.264": ["libx264"], "H.265": ["libx265", "-x265-params", "log-level=none"]}
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--video", help="a film of 720p, which is looped and encoded again")
+    arguments = parser.parse_args()
     subprocess.run(["cargo", "build", "-q", "--locked", "-p", "vrt", "--example", "eight_frames"], check=True)
     select = "+".join(f"eq(n,{frame})" for frame in WANTED)
+    sources = dict(SOURCES)
+    if arguments.video:
+        sources["film"] = ["-stream_loop", "-1", "-i", arguments.video]
     with tempfile.TemporaryDirectory() as folder:
-        for codec, extra in [("libx264", []), ("libx265", ["-x265-params", "log-level=none"])]:
-            path = f"{folder}/{codec}.mp4"
-            source = "mandelbrot=size=1280x720:rate=30:end_scale=0.01"
-            subprocess.run(
-                ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-frames:v", str(FRAMES), "-c:v", codec, "-preset", "fast", "-crf", "28"]
-                + ["-pix_fmt", "yuv420p", "-g", "60", *extra, path],
-                check=True,
-            )
-            theirs = ["ffmpeg", "-v", "error", "-nostdin", "-i", path, "-vf", f"select='{select}'", "-vsync", "passthrough"]
-            theirs += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
-            ours = ["target/debug/examples/eight_frames", path]
-            pairs = [(run(ours), run(theirs)) for _ in range(rounds)]
-            for at, what in enumerate(["wall", "CPU"]):
-                ours_median = statistics.median(one[at] for one, _ in pairs)
-                theirs_median = statistics.median(other[at] for _, other in pairs)
-                print(f"{codec} {what}: ours {ours_median:.2f} s, ffmpeg {theirs_median:.2f} s, ratio {ours_median / theirs_median:.2f}")
+        path = f"{folder}/video.mp4"
+        for source, given in sources.items():
+            for codec, encoder in CODECS.items():
+                subprocess.run(
+                    ["ffmpeg", "-y", "-v", "error", *given, "-frames:v", str(FRAMES), "-an", "-c:v", *encoder]
+                    + ["-preset", "fast", "-crf", "28", "-pix_fmt", "yuv420p", "-g", "60", path],
+                    check=True,
+                )
+                theirs = ["ffmpeg", "-v", "error", "-nostdin", "-i", path, "-vf", f"select='{select}'", "-vsync", "passthrough"]
+                theirs += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+                ours = ["target/debug/examples/eight_frames", path]
+                pairs = [(run(ours), run(theirs)) for _ in range(arguments.rounds)]
+                for at, what in enumerate(["wall", "CPU"]):
+                    ours_median = statistics.median(one[at] for one, _ in pairs)
+                    theirs_median = statistics.median(other[at] for _, other in pairs)
+                    ratio = ours_median / theirs_median
+                    print(f"{source}, {codec}, {what}: ours {ours_median:.2f} s, ffmpeg {theirs_median:.2f} s, ratio {ratio:.2f}")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ mod kind;
 mod limits;
 mod medium;
 mod mp4;
+mod order;
 mod orientation;
 mod picture;
 mod sequence;

@@ -1,6 +1,5 @@
 //! In: a path or bytes. Out: [`VideoSource`], whose frames are decoded on demand, kept, and safe to ask for from any thread.
 
-use std::cmp::Reverse;
 use std::num::NonZero;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +13,7 @@ use super::info::Info;
 use super::kind;
 use super::limits::Limits;
 use super::medium::{Cursor, Medium, Way};
+use super::order::order;
 use super::picture::Rgb8;
 use super::store::Store;
 
@@ -119,28 +119,29 @@ impl VideoSource {
         let mut wanted: Vec<u32> = offsets.iter().map(|offset| offset.0).collect();
         wanted.sort_by_key(|frame| self.medium.run(*frame));
         wanted.dedup();
-        let mut runs: Vec<&[u32]> = wanted
+        let runs: Vec<&[u32]> = wanted
             .chunk_by(|one, next| self.medium.run(*one).0 == self.medium.run(*next).0)
             .collect();
-        // The longest way first, so that no core is left with it at the end.
-        runs.sort_by_key(|run| {
+        let ways = runs.iter().map(|run| {
             let way = run.last().map(|last| self.medium.run(*last));
-            Reverse(way.map_or(0, |(entry, place)| place - entry))
+            way.map_or(0, |(entry, place)| u64::from(place - entry) + 1)
         });
-        let left = Mutex::new(runs.iter());
+        let threads = threads().min(runs.len());
+        let order = order(&ways.collect::<Vec<_>>(), threads);
+        let left = Mutex::new(order.into_iter());
         let decoded = Mutex::new(std::collections::HashMap::new());
         let work = || {
             loop {
                 let Some(run) = locked(&left).next() else {
                     break;
                 };
-                for frame in *run {
+                for frame in runs[run] {
                     let rgb = self.rgb8(FrameOffset(*frame));
                     locked(&decoded).insert(*frame, rgb);
                 }
             }
         };
-        match threads().min(runs.len()) {
+        match threads {
             0 | 1 => work(),
             count => thread::scope(|scope| {
                 (1..count).for_each(|_| drop(scope.spawn(work)));
