@@ -10,6 +10,7 @@ pub mod judging;
 pub mod prompt;
 pub mod rewards;
 pub mod server;
+pub mod tiny;
 pub mod traces;
 pub mod train;
 pub mod video;

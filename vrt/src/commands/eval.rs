@@ -8,9 +8,13 @@ use std::thread;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use vrt_core::op::PaperOps;
-use vrt_core::policy::Policy;
+use vrt_core::episode::Rules;
+use vrt_core::op::{OpSet, PaperOps};
+use vrt_core::pair::Pool;
+use vrt_core::policy::{FrameBank, Policy};
+use vrt_core::with_offered;
 use vrt_train::atomic;
+use vrt_train::tiny::TrainedTiny;
 use vrt_view::Pictures;
 
 use super::policy::{AnyPolicy, PolicyArgs};
@@ -23,6 +27,7 @@ use crate::eval::{
 };
 use crate::prompt::Prompt;
 use crate::server::{Journal, JournalError};
+use crate::tiny::TinyJudge;
 use crate::video::{Info, Limits};
 
 /// Unusable videos that an error names before it only counts the rest.
@@ -42,6 +47,8 @@ Examples:
       --server http://a:8000 --server http://b:8000 --model judge \\
       --redundant --json report.json --traces traces.jsonl
       two servers share the work; a second run with redundant frames; files for programs and people
+  vrt eval videogen-rewardbench --data world/pairs.json --videos world --no-swap --tiny fig3.safetensors
+      pairs of the experiments' world, as `experiments pairs` writes them, by the policy that was trained in it
 
 Numbers:
   tau       right overall answers among all pairs
@@ -180,9 +187,8 @@ impl EvalArgs {
         }
     }
 
-    fn setting(&self) -> Result<Setting, Failure> {
+    fn setting(&self, rules: Rules) -> Result<Setting, Failure> {
         let benchmark = self.benchmark();
-        let rules = self.rules.rules();
         Ok(Setting {
             benchmark: benchmark.name(),
             data: DataFile::of(&self.data).map_err(|error| Failure::new(Exit::Input, error))?,
@@ -236,13 +242,20 @@ pub fn run(arguments: &EvalArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
             arguments.data.display()
         )));
     }
+    let tiny = arguments.judge.tiny(arguments.seed)?;
+    let base = tiny.as_ref().map_or_else(Rules::default, TinyJudge::rules);
+    let rules = arguments.rules.over(base);
     let depth = match arguments.dry_run {
-        true => Depth::Frames(arguments.rules.frames),
+        true => Depth::Frames(rules.initial_per_video),
         false => Depth::Index,
     };
-    let (usable, unusable) = surveyed(arguments, pairs, depth);
+    let (mut usable, mut unusable) = surveyed(arguments, pairs, depth);
+    if let Some(tiny) = &tiny {
+        unusable.extend(unspeakable(tiny.trained(), arguments.shows(), &mut usable));
+        unusable.sort_by_key(|pair| pair.row);
+    }
     if arguments.dry_run {
-        return dry_run(arguments, &set, usable, unusable, out);
+        return dry_run(arguments, rules, &set, usable, unusable, out);
     }
     if !unusable.is_empty() && !arguments.skip_unusable {
         return Err(input(&refused(&unusable)));
@@ -253,7 +266,7 @@ pub fn run(arguments: &EvalArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
             refused(&unusable)
         )));
     }
-    let setting = arguments.setting()?;
+    let setting = arguments.setting(rules)?;
     let prompt = Prompt::of::<PaperOps>(&setting.rules, arguments.benchmark().dimensions());
     let cases = cases(usable, setting.swap.then_some(setting.seed));
     let job = Job {
@@ -262,11 +275,21 @@ pub fn run(arguments: &EvalArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
         cases: &cases,
         folder: arguments.run_folder(&setting),
     };
-    let runs = match arguments.judge.open(prompt, setting.seed, false)? {
-        AnyPolicy::Server(policy) => job.runs(&policy),
-        AnyPolicy::Checkpoint(policy) => job.runs(&*policy),
-        AnyPolicy::Replay(policy) => job.runs(&policy),
-    }?;
+    if let Some(tiny) = &tiny {
+        let known = table::printable(&tiny.knows());
+        say(out, &format!("the judge knows {known}\n\n"))?;
+    }
+    let policy = arguments.judge.open(prompt, setting.seed, false)?;
+    let mut runs = BTreeMap::new();
+    for &show in arguments.shows() {
+        let run = match &policy {
+            AnyPolicy::Server(policy) => job.run::<PaperOps, _>(policy, show),
+            AnyPolicy::Checkpoint(policy) => job.run::<PaperOps, _>(&**policy, show),
+            AnyPolicy::Tiny(judge) => job.run_tiny(judge, show),
+            AnyPolicy::Replay(policy) => job.run::<PaperOps, _>(policy, show),
+        }?;
+        runs.insert(show, run);
+    }
     let overall = match arguments.overall {
         Overall::Stated => OverallRule::Stated,
         Overall::Majority => OverallRule::Majority,
@@ -331,15 +354,32 @@ fn surveyed(
     (usable, unusable)
 }
 
-/// The pairs whose videos cannot be used, each with its reason.
+/// Takes out the pairs that the policy has no words for.
+fn unspeakable(policy: &TrainedTiny, shows: &[Show], usable: &mut Usable) -> Vec<UnusablePair> {
+    let times = match shows.contains(&Show::Redundant) {
+        true => 2,
+        false => 1,
+    };
+    let mut unusable = Vec::new();
+    usable.retain(|(pair, videos)| {
+        let [first, second] = [0, 1].map(|side: usize| videos[side].frames.saturating_mul(times));
+        let asked = policy.speaks_of(&pair.caption, Pool::new(first, second));
+        let spoken = asked.is_ok();
+        unusable.extend(asked.err().map(|why| UnusablePair {
+            row: pair.row,
+            reason: why.to_string(),
+        }));
+        spoken
+    });
+    unusable
+}
+
+/// The pairs that cannot be judged, each with its reason.
 fn refused(unusable: &[UnusablePair]) -> String {
     let named = unusable.iter().take(NAMED);
     let named = named.map(|one| format!("  row {}: {}", one.row, table::printable(&one.reason)));
     let mut lines: Vec<String> = named.collect();
-    lines.insert(
-        0,
-        format!("{} pairs show a video that cannot be used:", unusable.len()),
-    );
+    lines.insert(0, format!("{} pairs cannot be judged:", unusable.len()));
     if unusable.len() > NAMED {
         lines.push(format!("  and {} others", unusable.len() - NAMED));
     }
@@ -350,6 +390,7 @@ fn refused(unusable: &[UnusablePair]) -> String {
 /// Prints what a run would judge and cost.
 fn dry_run(
     arguments: &EvalArgs,
+    rules: Rules,
     set: &DataSet,
     usable: Usable,
     unusable: Vec<UnusablePair>,
@@ -359,7 +400,7 @@ fn dry_run(
     let cases = cases(usable, (!arguments.no_swap).then_some(arguments.seed));
     let mut ended: BTreeMap<Show, Vec<_>> = BTreeMap::new();
     if arguments.judge.is_named() {
-        let folder = arguments.run_folder(&arguments.setting()?);
+        let folder = arguments.run_folder(&arguments.setting(rules)?);
         for &show in arguments.shows() {
             let path = journal_path(&folder, show);
             if path.exists() {
@@ -375,7 +416,7 @@ fn dry_run(
     let estimate = Estimate::of(
         &cases,
         arguments.shows(),
-        &arguments.rules.rules(),
+        &rules,
         arguments.judge.pixels(),
         |show, case: &Case| {
             let ended = ended.get(&show);
@@ -402,7 +443,15 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn runs<P: Policy>(&self, policy: &P) -> Result<BTreeMap<Show, Run>, Failure> {
+    /// A tiny policy's run, with the operations that it was trained with and a memory of its own.
+    fn run_tiny(&self, judge: &TinyJudge, show: Show) -> Result<Run, Failure> {
+        let bank = FrameBank::default();
+        let policy = judge.policy(&bank);
+        let policy = policy.map_err(|error| Failure::new(Exit::Judge, error))?;
+        with_offered!(judge.trained().offered(), Ops => self.run::<Ops, _>(&policy, show))
+    }
+
+    fn run<O: OpSet, P: Policy>(&self, policy: &P, show: Show) -> Result<Run, Failure> {
         let stage = Stage::new(
             &self.arguments.videos,
             &Limits::default(),
@@ -414,21 +463,17 @@ impl Job<'_> {
             stage: &stage,
             threads: threads(),
         };
-        let mut runs = BTreeMap::new();
-        for &show in self.arguments.shows() {
-            let path = journal_path(&self.folder, show);
-            let journal = Journal::open(&path, self.setting.run(show))?;
-            let mut traces = self.traces(show)?;
-            let what = format!("{}, {} frames", self.setting.benchmark, show.name());
-            let progress = Progress::start(&what, self.cases.len());
-            let watch = |ended: crate::server::Progress<'_>| progress.advance(ended.recalled);
-            let run =
-                evaluation.run::<PaperOps, _>(policy, show, &journal, &watch, traces.as_mut());
-            progress.finish();
-            runs.insert(show, run?);
-            traces.map_or(Ok(()), Traces::finish)?;
-        }
-        Ok(runs)
+        let path = journal_path(&self.folder, show);
+        let journal = Journal::open(&path, self.setting.run(show))?;
+        let mut traces = self.traces(show)?;
+        let what = format!("{}, {} frames", self.setting.benchmark, show.name());
+        let progress = Progress::start(&what, self.cases.len());
+        let watch = |ended: crate::server::Progress<'_>| progress.advance(ended.recalled);
+        let run = evaluation.run::<O, _>(policy, show, &journal, &watch, traces.as_mut());
+        progress.finish();
+        let run = run?;
+        traces.map_or(Ok(()), Traces::finish)?;
+        Ok(run)
     }
 
     fn traces(&self, show: Show) -> Result<Option<Traces>, Failure> {

@@ -8,9 +8,10 @@ use std::str::FromStr;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use vrt_core::episode::{Episode, Rules};
-use vrt_core::op::{AllOps, OpSet, PaperOps};
-use vrt_core::pair::{PreferencePair, VideoError};
-use vrt_core::policy::Policy;
+use vrt_core::op::OpSet;
+use vrt_core::pair::{Pool, PreferencePair, VideoError};
+use vrt_core::policy::{FrameBank, Policy};
+use vrt_core::with_offered;
 use vrt_train::atomic;
 use vrt_view::{Context, Pictures, RecordError, TraceRecord, jsonl, page};
 
@@ -20,6 +21,7 @@ use crate::cli::{Exit, Failure, say};
 use crate::eval::Sides;
 use crate::judging::{Clips, Judged, Opinion, Order, Played, play, transcript};
 use crate::prompt::{DimensionWording, MJ_BENCH_VIDEO, Prompt, RAPIDATA, VIDEO_GEN_REWARD};
+use crate::tiny::TinyJudge;
 use crate::video::Limits;
 
 /// Frames of each video that the page shows its course with.
@@ -37,6 +39,8 @@ Examples:
       for programs: the reasoning goes to stderr
   vrt judge a.mp4 b.mp4 --caption \"a fox jumps over a fence\" --replay trace.jsonl
       the same words again, without a model
+  vrt judge 1.gif 2.gif --caption \"red square noevent T24\" --tiny fig3.safetensors
+      two videos of the experiments' world by the policy that was trained in it
 
 Verdict:
   TA, VQ, MQ, OA  the three dimensions and overall: video 1, video 2, or a tie
@@ -65,8 +69,14 @@ pub struct JudgeArgs {
     /// Judge both orders, and say whether the place decides
     #[arg(long)]
     swap: bool,
-    /// Which operations are offered
-    #[arg(long, value_enum, value_name = "SET", default_value_t)]
+    /// Which operations are offered; a tiny policy knows its own
+    #[arg(
+        long,
+        value_enum,
+        value_name = "SET",
+        default_value_t,
+        conflicts_with = "tiny"
+    )]
     tools: Tools,
     /// Of the judge's samples and of the second order
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -142,11 +152,19 @@ pub fn run(arguments: &JudgeArgs, out: &mut dyn Write) -> Result<Exit, Failure> 
         seed,
         ..
     } = arguments;
-    let rules = arguments.rules.rules();
+    let tiny = chosen.tiny(*seed)?;
+    let base = tiny.as_ref().map_or_else(Rules::default, TinyJudge::rules);
+    let rules = arguments.rules.over(base);
     let paths = [&*arguments.first, &*arguments.second];
     let identity = chosen.identity()?;
     let clips = Clips::open(paths, &arguments.caption, &Limits::default())
         .map_err(|error| input(&error))?;
+    if let Some(tiny) = &tiny {
+        let [first, second] = clips.infos().map(|info| info.frames);
+        let pool = Pool::new(first, second);
+        let asked = tiny.trained().speaks_of(&arguments.caption, pool);
+        asked.map_err(|error| input(&error))?;
+    }
     clips
         .look(rules.initial_per_video)
         .map_err(|error| input(&error))?;
@@ -156,15 +174,16 @@ pub fn run(arguments: &JudgeArgs, out: &mut dyn Write) -> Result<Exit, Failure> 
         false => &mut *out,
     };
     say(&mut told, &transcript::opening(&clips, &chosen.title()))?;
+    if let Some(tiny) = &tiny {
+        say(&mut told, &transcript::knows(&tiny.knows()))?;
+    }
     let job = Job {
         arguments,
         clips: &clips,
         rules,
     };
-    let (opinions, records) = match arguments.tools {
-        Tools::Paper => job.judge::<PaperOps>(&mut told)?,
-        Tools::All => job.judge::<AllOps>(&mut told)?,
-    };
+    let offered = tiny.map_or_else(|| arguments.tools.into(), |tiny| tiny.trained().offered());
+    let (opinions, records) = with_offered!(offered, Ops => job.judge::<Ops>(&mut told))?;
     if let Some(path) = &output.traces {
         atomic::write(path, jsonl::write(&records).as_bytes())?;
     }
@@ -229,6 +248,12 @@ impl Job<'_> {
             let played = match &policy {
                 AnyPolicy::Server(policy) => self.play::<O, _>(policy, &pair, sides, told),
                 AnyPolicy::Checkpoint(policy) => self.play::<O, _>(&**policy, &pair, sides, told),
+                AnyPolicy::Tiny(judge) => {
+                    let bank = FrameBank::default();
+                    let policy = judge.policy(&bank);
+                    let policy = policy.map_err(|error| Failure::new(Exit::Judge, error))?;
+                    self.play::<O, _>(&policy, &pair, sides, told)
+                }
                 AnyPolicy::Replay(policy) => self.play::<O, _>(policy, &pair, sides, told),
             }?;
             let after = policy.tokens_read();

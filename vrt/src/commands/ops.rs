@@ -64,7 +64,7 @@ struct Operation {
 /// # Errors
 /// [`Failure`] if the text cannot be printed.
 pub fn run(arguments: &OpsArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let rules = arguments.rules.rules();
+    let rules = arguments.rules.over(Rules::default());
     let prompt = match arguments.tools {
         Tools::Paper => Prompt::of::<PaperOps>(&rules, &VIDEO_GEN_REWARD),
         Tools::All => Prompt::of::<AllOps>(&rules, &VIDEO_GEN_REWARD),

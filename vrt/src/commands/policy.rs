@@ -17,8 +17,9 @@ use crate::server::{
     Address, ApiKey, Client, Endpoint, Journal, Pool, PoolOptions, ServerOptions, ServerPolicy,
     Timeouts,
 };
+use crate::tiny::{Draws, TinyJudge};
 
-/// Who judges: exactly one of --server, --checkpoint and --replay.
+/// Who judges: exactly one of --server, --checkpoint, --tiny and --replay.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Judge (exactly one)")]
 pub struct PolicyArgs {
@@ -31,6 +32,10 @@ pub struct PolicyArgs {
     /// A folder with a Qwen2.5-VL checkpoint, which runs in this process
     #[arg(long, value_name = "DIR", group = "judge")]
     checkpoint: Option<PathBuf>,
+    /// A tiny policy of the experiments, as `experiments export` writes it. It knows its synthetic world and nothing else;
+    /// --frames, --max-calls, --frames-a-call, --window and --retries are its own unless they are given
+    #[arg(long, value_name = "FILE", group = "judge")]
+    tiny: Option<PathBuf>,
     /// What a judge wrote before: a file of --traces, or a journal
     #[arg(long, value_name = "FILE", group = "judge")]
     replay: Option<PathBuf>,
@@ -58,6 +63,8 @@ pub enum AnyPolicy {
     Server(ServerPolicy),
     /// A model in this process.
     Checkpoint(Box<CheckpointPolicy>),
+    /// A tiny policy of the experiments.
+    Tiny(Box<TinyJudge>),
     /// Recorded text.
     Replay(Replay),
 }
@@ -78,7 +85,10 @@ impl PolicyArgs {
     pub fn title(&self) -> String {
         if let Some(model) = &self.model {
             format!("{model} at {}", self.server.join(", "))
-        } else if let Some(path) = self.checkpoint.as_ref().or(self.replay.as_ref()) {
+        } else if let Some(path) = [&self.checkpoint, &self.tiny, &self.replay]
+            .into_iter()
+            .find_map(Option::as_ref)
+        {
             path.display().to_string()
         } else {
             String::new()
@@ -87,7 +97,29 @@ impl PolicyArgs {
 
     /// Whether a judge is named.
     pub fn is_named(&self) -> bool {
-        !self.server.is_empty() || self.checkpoint.is_some() || self.replay.is_some()
+        !self.server.is_empty()
+            || self.checkpoint.is_some()
+            || self.tiny.is_some()
+            || self.replay.is_some()
+    }
+
+    /// The tiny policy, if it is the judge; `seed` is that of its draws.
+    ///
+    /// # Errors
+    /// [`Failure`] if its file holds none.
+    pub fn tiny(&self, seed: u64) -> Result<Option<TinyJudge>, Failure> {
+        let draws = Draws {
+            temperature: self.temperature,
+            seed,
+            max_tokens: self.max_tokens,
+        };
+        let opened = self
+            .tiny
+            .as_deref()
+            .map(|path| TinyJudge::open(path, draws));
+        opened
+            .transpose()
+            .map_err(|error| Failure::new(Exit::Judge, error))
     }
 
     /// Whether recorded text is played back.
@@ -124,6 +156,13 @@ impl PolicyArgs {
         } else if let Some(folder) = &self.checkpoint {
             let digest = outline(folder).map_err(|error| Failure::new(Exit::Judge, error))?;
             Ok(sampled("checkpoint", &name(folder), Some(digest)))
+        } else if let (Some(file), Some(judge)) = (&self.tiny, self.tiny(0)?) {
+            let trained = judge.trained();
+            Ok(
+                json!({"kind": "tiny", "model": name(file), "blake3": trained.blake3(), "temperature": temperature,
+                "max_tokens": judge.sampling().max_tokens, "provenance": trained.header().provenance,
+                "knows": judge.knows()}),
+            )
         } else if let Some(file) = &self.replay {
             let bytes = fs::read(file).map_err(FileError::at("read", file));
             let bytes = bytes.map_err(|error| Failure::new(Exit::Input, error))?;
@@ -171,6 +210,8 @@ impl PolicyArgs {
             };
             let policy = CheckpointPolicy::new(reader, weights, prompt, options);
             Ok(AnyPolicy::Checkpoint(Box::new(policy)))
+        } else if let Some(judge) = self.tiny(seed)? {
+            Ok(AnyPolicy::Tiny(Box::new(judge)))
         } else if let Some(file) = &self.replay {
             let recorded = recorded(file).map_err(|why| Failure::new(Exit::Input, why))?;
             Ok(AnyPolicy::Replay(Replay::new(recorded)))
@@ -211,8 +252,7 @@ fn temperature(text: &str) -> Result<f32, String> {
 }
 
 fn unnamed() -> Failure {
-    let why =
-        "no judge is named; give --server URL --model NAME, --checkpoint DIR, or --replay FILE";
+    let why = "no judge is named; give --server URL --model NAME, --checkpoint DIR, --tiny FILE, or --replay FILE";
     Failure::new(Exit::Usage, why)
 }
 

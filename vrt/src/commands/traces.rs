@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use vrt_core::episode::Rules;
 
 use super::rules::{CallArgs, Tools};
 use crate::cli::{Exit, Failure, say};
@@ -249,7 +250,7 @@ fn run_export(arguments: &ExportArgs, out: &mut dyn Write) -> Result<Exit, Failu
             Tools::Paper => OfferedTools::Paper,
             Tools::All => OfferedTools::All,
         },
-        rules: judged.calls.rules(),
+        rules: judged.calls.over(Rules::default()),
         dimensions: judged.dimensions.wording().clone(),
         keep_going: arguments.keep_going,
     };

@@ -47,6 +47,13 @@ pub fn opening(clips: &Clips, judge: &str) -> String {
     text
 }
 
+/// What the judge knows, where that is little.
+pub fn knows(what: &str) -> String {
+    let mut text = String::new();
+    field(&mut text, "knows", what);
+    text
+}
+
 /// What an episode in this order begins with.
 pub fn order(pair: &PreferencePair, initial: &[FrameIndex], sides: Sides) -> String {
     let mut text = match sides {

@@ -15,4 +15,5 @@ mod play;
 )]
 mod scripted;
 mod support;
+mod tiny;
 mod told;
