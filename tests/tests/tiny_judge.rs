@@ -17,7 +17,8 @@ use vrt_core::episode::Episode;
 use vrt_core::op::PaperOps;
 use vrt_core::pair::{Frame, FrameOffset, PairKey, PreferencePair, Video, VideoError};
 use vrt_core::policy::{FrameBank, Sampling};
-use vrt_core::rollout::rollout;
+use vrt_core::rollout::{Sample, rollout};
+use vrt_core::tokenizer::Piece;
 use vrt_train::atomic;
 use vrt_train::tiny::TrainedTiny;
 use vrt_view::{TraceRecord, jsonl};
@@ -196,7 +197,7 @@ fn in_memory(world: &World, row: &Value, key: PairKey) -> PreferencePair {
 }
 
 /// What the policy writes of these pairs, with nothing of `vrt` between it and them.
-fn episodes(policy: &TrainedTiny, pairs: &[PreferencePair], temperature: f32) -> Vec<Episode> {
+fn samples(policy: &TrainedTiny, pairs: &[PreferencePair], temperature: f32) -> Vec<Sample> {
     let bank = FrameBank::default();
     let sampling = Sampling {
         temperature,
@@ -208,7 +209,23 @@ fn episodes(policy: &TrainedTiny, pairs: &[PreferencePair], temperature: f32) ->
     let rules = &policy.header().rules;
     let (rollouts, _) = rollout::<PaperOps, _>(&judge, pairs, 1, rules, 2).unwrap();
     let samples = rollouts.into_iter().flat_map(|rollout| rollout.samples);
+    samples.collect()
+}
+
+fn episodes(policy: &TrainedTiny, pairs: &[PreferencePair], temperature: f32) -> Vec<Episode> {
+    let samples = samples(policy, pairs, temperature).into_iter();
     samples.map(|sample| sample.episode).collect()
+}
+
+/// The probability of the overall preference that was answered.
+fn overall(policy: &TrainedTiny, sample: &Sample) -> f64 {
+    let targets = sample.sequence.as_ref().unwrap().targets.iter();
+    let is_overall = |token| {
+        let piece = policy.vocabulary().piece(token);
+        matches!(piece, Some(Piece::Preference(None, _)))
+    };
+    let last = targets.rev().find(|target| is_overall(target.token));
+    f64::from(last.unwrap().logp).exp()
 }
 
 fn words(episode: &Episode) -> Vec<(&str, u32)> {
@@ -315,8 +332,8 @@ fn one_pair_is_judged_as_in_memory() {
     for row in &rows {
         let file = |column: &str| folder.path("world").join(row[column].as_str().unwrap());
         let (first, second) = (file("path_A"), file("path_B"));
-        let own = episodes(&trained, &[in_memory(&world, row, PairKey(5))], 0.0);
-        if own[0].answer().is_none() {
+        let own = &samples(&trained, &[in_memory(&world, row, PairKey(5))], 0.0)[0];
+        if own.episode.answer().is_none() {
             continue;
         }
         judged += 1;
@@ -337,7 +354,10 @@ fn one_pair_is_judged_as_in_memory() {
         let told: Value = serde_json::from_str(&told).unwrap();
         let trace: TraceRecord =
             serde_json::from_value(told["orders"][0]["trace"].clone()).unwrap();
-        assert_eq!(words(&own[0]), written(&trace));
+        assert_eq!(words(&own.episode), written(&trace));
+        let overall = overall(&trained, own);
+        let stated = told["orders"][0]["probability"]["OA"].as_f64().unwrap();
+        assert!((stated - overall).abs() < 1e-6, "{stated} is not {overall}");
         assert_eq!(told["policy"]["kind"], "tiny");
         assert_eq!(told["policy"]["provenance"]["arm"], "full");
     }

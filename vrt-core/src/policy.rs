@@ -35,7 +35,7 @@ pub struct Reply {
     pub tokens: u32,
     /// Whether a length limit cut the reply off.
     pub cut: bool,
-    /// The tokens with their log-probabilities, where a policy that keeps no [`Policy::Sequence`] has them.
+    /// The tokens with their log-probabilities, where they were asked for and the policy has them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sampled: Vec<SampledToken>,
 }

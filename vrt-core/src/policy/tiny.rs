@@ -16,7 +16,7 @@ use crate::model::sampling;
 use crate::model::weights::{DecoderWeights, WeightsError};
 use crate::pair::{FrameIndex, PreferencePair};
 use crate::rng::{self, Purpose};
-use crate::sequence::{Input, Sequence};
+use crate::sequence::{Input, Sequence, Target};
 use crate::tokenizer::{Piece, Vocabulary, VocabularyError};
 use crate::view::View;
 
@@ -246,6 +246,11 @@ impl TinyState {
     /// The most rows of keys and values that the episode held at any time.
     pub fn most_rows(&self) -> usize {
         self.cache.most_rows()
+    }
+
+    /// The tokens that were sampled so far, with their log-probabilities.
+    pub fn sampled(&self) -> &[Target] {
+        &self.sequence.targets
     }
 
     /// Appends the newest row of the sequence to what is still to be fed.

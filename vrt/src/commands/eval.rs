@@ -242,7 +242,7 @@ pub fn run(arguments: &EvalArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
             arguments.data.display()
         )));
     }
-    let tiny = arguments.judge.tiny(arguments.seed)?;
+    let tiny = arguments.judge.tiny(arguments.seed, false)?;
     let base = tiny.as_ref().map_or_else(Rules::default, TinyJudge::rules);
     let rules = arguments.rules.over(base);
     let depth = match arguments.dry_run {

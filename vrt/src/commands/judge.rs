@@ -152,7 +152,7 @@ pub fn run(arguments: &JudgeArgs, out: &mut dyn Write) -> Result<Exit, Failure> 
         seed,
         ..
     } = arguments;
-    let tiny = chosen.tiny(*seed)?;
+    let tiny = chosen.tiny(*seed, false)?;
     let base = tiny.as_ref().map_or_else(Rules::default, TinyJudge::rules);
     let rules = arguments.rules.over(base);
     let paths = [&*arguments.first, &*arguments.second];

@@ -103,15 +103,16 @@ impl PolicyArgs {
             || self.replay.is_some()
     }
 
-    /// The tiny policy, if it is the judge; `seed` is that of its draws.
+    /// The tiny policy, if it is the judge; `seed` is that of its draws, `logprobs` as for [`PolicyArgs::open`].
     ///
     /// # Errors
     /// [`Failure`] if its file holds none.
-    pub fn tiny(&self, seed: u64) -> Result<Option<TinyJudge>, Failure> {
+    pub fn tiny(&self, seed: u64, logprobs: bool) -> Result<Option<TinyJudge>, Failure> {
         let draws = Draws {
             temperature: self.temperature,
             seed,
             max_tokens: self.max_tokens,
+            logprobs,
         };
         let opened = self
             .tiny
@@ -156,7 +157,7 @@ impl PolicyArgs {
         } else if let Some(folder) = &self.checkpoint {
             let digest = outline(folder).map_err(|error| Failure::new(Exit::Judge, error))?;
             Ok(sampled("checkpoint", &name(folder), Some(digest)))
-        } else if let (Some(file), Some(judge)) = (&self.tiny, self.tiny(0)?) {
+        } else if let (Some(file), Some(judge)) = (&self.tiny, self.tiny(0, false)?) {
             let trained = judge.trained();
             Ok(
                 json!({"kind": "tiny", "model": name(file), "blake3": trained.blake3(), "temperature": temperature,
@@ -210,7 +211,7 @@ impl PolicyArgs {
             };
             let policy = CheckpointPolicy::new(reader, weights, prompt, options);
             Ok(AnyPolicy::Checkpoint(Box::new(policy)))
-        } else if let Some(judge) = self.tiny(seed)? {
+        } else if let Some(judge) = self.tiny(seed, logprobs)? {
             Ok(AnyPolicy::Tiny(Box::new(judge)))
         } else if let Some(file) = &self.replay {
             let recorded = recorded(file).map_err(|why| Failure::new(Exit::Input, why))?;
