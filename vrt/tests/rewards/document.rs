@@ -72,10 +72,17 @@ fn every_answer_is_of_its_schema() {
         ("POST", "/v1/score", "application/json", b"{}"),
         ("POST", "/v1/score", "text/plain", b"{}"),
         ("GET", "/v1/objective", "text/plain", b""),
+        ("POST", "/v1/objective", "text/plain", b""),
+        ("GET", "/v1/score", "text/plain", b""),
         ("GET", "/health", "text/plain", b""),
+        ("DELETE", "/health", "text/plain", b""),
+        ("GET", "/openapi.json", "text/plain", b""),
+        ("PUT", "/openapi.json", "text/plain", b""),
     ] {
         let reply = ask(server.address, method, path, media, body);
-        let operation = &document["paths"][path][method.to_lowercase()];
+        // Each path has one operation; another method's answer is documented there.
+        let operations = document["paths"][path].as_object().unwrap();
+        let operation = operations.values().next().unwrap();
         let response = &operation["responses"][reply.status.to_string()];
         assert!(
             response.is_object(),
@@ -101,7 +108,8 @@ fn every_answer_is_of_its_schema() {
 fn every_problem_is_documented() {
     let document = document();
     let responses = &document["paths"]["/v1/score"]["post"]["responses"];
-    let elsewhere = [404, 405];
+    // A path that does not exist has no operation: the document's own path tells of it.
+    let elsewhere = [404];
     for code in vrt::rewards::Code::ALL {
         let status = code.status().as_u16();
         let documented = responses[status.to_string()].is_object();

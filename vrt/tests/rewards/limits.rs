@@ -63,6 +63,29 @@ fn a_body_that_is_too_long_is_refused_whether_it_says_so_or_not() {
     assert_eq!(answer(&mut stream).problem(), (413, "long", None));
 }
 
+/// Writes all of a request, and only then listens: nothing may be lost to a connection that was reset before.
+#[test]
+fn whoever_is_still_sending_hears_why_it_was_refused() {
+    let server = limited(Limits {
+        body: 1 << 20,
+        ..Limits::default()
+    });
+    let body = vec![b' '; 4 << 20];
+    let mut stream = connect(server.address);
+    let head = format!(
+        "POST /v1/score HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&body).unwrap();
+    assert_eq!(answer(&mut stream).problem(), (413, "long", None));
+    // Who asks first is told at once.
+    let mut stream = connect(server.address);
+    let head = head.replace("content-type", "expect: 100-continue\r\ncontent-type");
+    stream.write_all(head.as_bytes()).unwrap();
+    assert_eq!(answer(&mut stream).problem(), (413, "long", None));
+}
+
 #[test]
 fn too_many_samples_are_refused() {
     let server = limited(Limits {
