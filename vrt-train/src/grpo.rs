@@ -188,6 +188,7 @@ pub fn step<O: OpSet, B: Objective, A: Actor>(
         step,
         max_tokens: config.max_tokens,
     };
+    let policy = actor.policy(sampling).map_err(GrpoError::Actor)?;
     while seen.step.groups.learned < config.groups as u64 && seen.step.groups.sampled < most {
         let wanted = config.groups as u64 - seen.step.groups.learned;
         // As many as are expected to be enough, from the share that taught something so far.
@@ -199,7 +200,6 @@ pub fn step<O: OpSet, B: Objective, A: Actor>(
         let draw = ((wanted as f64 / share).ceil() as u64).min(most - seen.step.groups.sampled);
         let pairs: Vec<PreferencePair> = (*cursor..*cursor + draw).map(task.pairs).collect();
         *cursor += draw;
-        let policy = actor.policy(sampling).map_err(GrpoError::Actor)?;
         let (rollouts, ledger) = rollout::<O, _>(
             &policy,
             &pairs,
@@ -251,6 +251,7 @@ pub fn step<O: OpSet, B: Objective, A: Actor>(
             }
         }
     }
+    drop(policy);
     if spec.kl.beta > 0.0 {
         let logps = score(actor, Weights::Reference, config.temperature, &lessons)?;
         for (lesson, logps) in lessons.iter_mut().zip(logps) {
