@@ -30,7 +30,11 @@ SOURCES = {
     "fractal": ["-f", "lavfi", "-i", "mandelbrot=size=1280x720:rate=30:end_scale=0.01"],
     "noise": ["-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30,noise=alls=12:allf=t"],
 }
-CODECS = {"H.264": ["libx264"], "H.265": ["libx265", "-x265-params", "log-level=none"]}
+CODECS = {
+    "H.264": ["libx264", "-preset", "fast", "-crf", "28"],
+    "H.265": ["libx265", "-preset", "fast", "-crf", "28", "-x265-params", "log-level=none"],
+    "AV1": ["libsvtav1", "-preset", "8", "-crf", "35"],
+}
 
 
 def main():
@@ -49,8 +53,10 @@ def main():
             for codec, encoder in CODECS.items():
                 subprocess.run(
                     ["ffmpeg", "-y", "-v", "error", *given, "-frames:v", str(FRAMES), "-an", "-c:v", *encoder]
-                    + ["-preset", "fast", "-crf", "28", "-pix_fmt", "yuv420p", "-g", "60", path],
+                    + ["-pix_fmt", "yuv420p", "-g", "60", path],
                     check=True,
+                    # SVT-AV1 has a log of its own: errors alone.
+                    env={**os.environ, "SVT_LOG": "1"},
                 )
                 theirs = ["ffmpeg", "-v", "error", "-nostdin", "-i", path, "-vf", f"select='{select}'", "-vsync", "passthrough"]
                 theirs += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
