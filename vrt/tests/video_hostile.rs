@@ -110,6 +110,22 @@ fn ten_thousand_mutations_end_with_a_frame_or_an_error() {
     outcome.unwrap_or_else(|error| panic!("{error}"));
 }
 
+/// Such a frame took gigabytes and seconds, whatever the canvas.
+#[test]
+fn a_frame_that_is_larger_than_its_canvas_takes_no_memory() {
+    let mut gif = ORIGINALS[4].1.to_vec();
+    let size = [64, 0, 48, 0];
+    let frames = gif.windows(10).enumerate();
+    let starts = frames.filter(|(_, at)| at[0] == 0x2C && at[5..9] == size);
+    let places: Vec<usize> = starts.map(|(place, _)| place).collect();
+    assert!(!places.is_empty());
+    for place in places {
+        gif[place + 5..place + 9].fill(0xFF);
+    }
+    let said = fault(&gif).to_string();
+    assert!(said.contains("limit"), "{said}");
+}
+
 #[test]
 fn an_empty_file_says_so() {
     assert_eq!(fault(b""), Fault::Empty);

@@ -15,6 +15,9 @@ use super::limits::Limits;
 use super::picture::Rgb8;
 use super::sequence::{Frames, Sequence, Sequential};
 
+/// The canvas, the frame and the composed picture, four bytes a pixel each, and as much again.
+const GIF_BYTES_A_PIXEL: u64 = 16;
+
 /// Which of the two.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -92,9 +95,13 @@ impl Animation {
         let input = Cursor::new(Arc::clone(&self.bytes));
         let (size, frames) = match self.kind {
             Kind::Gif => {
-                let decoder = GifDecoder::new(input).map_err(refused)?;
+                let mut decoder = GifDecoder::new(input).map_err(refused)?;
                 let size = decoder.dimensions();
                 self.limits.check_size(size.0, size.1)?;
+                // A frame may announce more pixels than the canvas has.
+                let mut room = image::Limits::no_limits();
+                room.max_alloc = Some(self.limits.pixels.saturating_mul(GIF_BYTES_A_PIXEL));
+                decoder.set_limits(room).map_err(refused)?;
                 (size, decoder.into_frames())
             }
             Kind::WebP => {
