@@ -27,16 +27,21 @@ pub struct RewardRecord {
 /// What one term said.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = Term))]
 pub struct TermRecord {
     /// The term.
     pub name: String,
-    /// Before the weight; absent where the term abstained.
+    /// Before the weight; null where the term abstained.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub raw: Option<f64>,
     /// The weight in the objective.
     pub weight: f64,
-    /// `weight · raw`.
+    /// `weight · raw`; null where the term abstained.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub weighted: Option<f64>,
-    /// What it contributed to the advantage.
+    /// What it contributed to the advantage; null where the sample belongs to no group.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub share: Option<f64>,
     /// Why the term has no value.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,6 +3,7 @@
 //! [`wire`] is what goes over the line, [`objective`] scores it, [`router`] answers and documents itself, [`serve()`] keeps the
 //! connections within [`Limits`].
 
+mod linger;
 pub mod objective;
 mod problem;
 mod routes;

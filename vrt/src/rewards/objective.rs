@@ -4,13 +4,14 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use vrt_core::objective::{self, Objective, ObjectiveError};
 use vrt_core::pair::Verdict;
-use vrt_core::reward::{Group, Judged, RewardSheet, SampleReward, Score};
+use vrt_core::reward::{Group, Judged, RewardSheet};
 use vrt_train::advantage::{Advantages, of_groups};
+use vrt_view::{Advantage, RewardRecord};
 
 use super::problem::{Code, Problem};
 use super::wire::{
     GroupRequest, GroupResponse, ObjectiveResponse, SampleRequest, SampleResponse, ScoreRequest,
-    ScoreResponse, TermResponse,
+    ScoreResponse,
 };
 use crate::traces::{Said, judged};
 
@@ -126,7 +127,7 @@ impl<B: Objective> Scorer for Under<B> {
             objective: B::NAME.to_owned(),
             groups: each
                 .map(|(((judged, sheet), penalties), advantages)| {
-                    answer(judged, sheet, &penalties, &advantages)
+                    answer(judged, &sheet, &penalties, &advantages)
                 })
                 .collect(),
         })
@@ -181,35 +182,26 @@ fn read_sample(sample: &SampleRequest, truth: Verdict) -> Judged {
 
 fn answer(
     judged: Vec<Judged>,
-    sheet: RewardSheet,
+    sheet: &RewardSheet,
     penalties: &[f64],
     advantages: &Advantages,
 ) -> GroupResponse {
-    let samples = judged.into_iter().zip(sheet.samples).enumerate();
+    let samples = judged.into_iter().zip(&sheet.samples).enumerate();
     GroupResponse {
         samples: samples
-            .map(
-                |(at, (judged, SampleReward { total, terms }))| SampleResponse {
-                    reward: total.map(|total| total - penalties[at]),
-                    advantage: advantages.values[at],
-                    terms: terms
-                        .into_iter()
-                        .zip(&advantages.shares[at])
-                        .map(|(term, &share)| TermResponse {
-                            name: term.name,
-                            raw: term.raw.value(),
-                            abstained: match &term.raw {
-                                Score::Abstain(why) => Some(why.to_string()),
-                                Score::Value(_) => None,
-                            },
-                            weight: term.weight,
-                            share,
-                        })
-                        .collect(),
+            .map(|(at, (judged, paid))| {
+                let advantage = Advantage {
+                    value: advantages.values[at],
+                    shares: &advantages.shares[at],
+                };
+                SampleResponse {
+                    reward: paid.total.map(|total| total - penalties[at]),
+                    advantage: advantage.value,
+                    terms: RewardRecord::new(paid, Some(advantage)).terms,
                     fault: judged.format.err(),
                     answer: judged.answer.map(Into::into),
-                },
-            )
+                }
+            })
             .collect(),
     }
 }

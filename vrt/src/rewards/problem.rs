@@ -46,6 +46,18 @@ impl Code {
         Self::Busy,
     ];
 
+    /// Whether the answer is given before the request's body was read.
+    fn may_be_unread(self) -> bool {
+        use Code::{Long, Media, Method, Path, Slow};
+        matches!(self, Path | Method | Slow | Long | Media)
+    }
+
+    /// The name of its status in the OpenAPI document's `components/responses`.
+    pub fn component(self) -> String {
+        let words = self.status().canonical_reason().unwrap_or("Error");
+        words.replace(' ', "")
+    }
+
     /// The status of an answer with this code.
     pub fn status(self) -> StatusCode {
         match self {
@@ -116,7 +128,7 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         // What was not read of a body would be taken for the next request.
-        if matches!(self.code, Code::Slow | Code::Long) {
+        if self.code.may_be_unread() {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response

@@ -4,16 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use http_body_util::BodyExt;
+use axum::routing::get;
+use http_body_util::LengthLimitError;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use utoipa::OpenApi;
+use utoipa::openapi::{Content, Ref, ResponseBuilder};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -27,7 +29,9 @@ use crate::clock::Moment;
 #[openapi(
     info(
         title = "vrt serve-rewards",
-        description = "Rewards and advantages of traces under one objective, for a trainer that samples elsewhere."
+        description = "Rewards and advantages of traces under one objective, for a trainer that samples elsewhere. \
+            A path that is not described here is answered with the response NotFound, a method that its path does not \
+            have with MethodNotAllowed."
     ),
     components(schemas(super::wire::Digits))
 )]
@@ -42,11 +46,27 @@ struct Shared {
 }
 
 fn documented() -> OpenApiRouter<Shared> {
-    OpenApiRouter::with_openapi(Document::openapi())
+    let mut document = Document::openapi();
+    let components = document.components.get_or_insert_default();
+    // No operation answers these.
+    for (code, description) in [
+        (Code::Path, "There is no such path"),
+        (
+            Code::Method,
+            "The path has no such method; `allow` names those it has",
+        ),
+    ] {
+        let problem = Content::new(Some(Ref::from_schema_name("Problem")));
+        let response = ResponseBuilder::new()
+            .description(description)
+            .content("application/problem+json", problem);
+        let name = code.component();
+        components.responses.insert(name, response.build().into());
+    }
+    OpenApiRouter::with_openapi(document)
         .routes(routes!(score))
         .routes(routes!(objective))
         .routes(routes!(health))
-        .routes(routes!(openapi))
 }
 
 /// The OpenAPI document, as `/openapi.json` serves it.
@@ -61,8 +81,9 @@ pub fn router(scorer: Box<dyn Scorer>, limits: Limits, log: fn(&str)) -> axum::R
         limits,
         scoring: Arc::new(Semaphore::new(limits.concurrency)),
     };
-    let (routes, _) = documented().split_for_parts();
+    let (routes, document) = documented().split_for_parts();
     routes
+        .route("/openapi.json", get(|| async { Json(document) }))
         .fallback(|| async {
             Problem::new(Code::Path, "see /openapi.json for the paths there are")
         })
@@ -99,7 +120,6 @@ async fn logged(request: Request, next: Next, log: fn(&str)) -> Response {
     responses(
         (status = 200, description = "The rewards", body = ScoreResponse),
         (status = 400, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
-        (status = 405, description = "Another method", body = Problem, content_type = "application/problem+json"),
         (status = 408, description = "The body did not arrive in time", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body is too long", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "The content type is not application/json", body = Problem, content_type = "application/problem+json"),
@@ -123,15 +143,13 @@ async fn score(
         let detail = "say `content-type: application/json`";
         return Err(Problem::new(Code::Media, detail));
     }
-    let declared = declared_length(&headers).unwrap_or(0);
-    // A client that waits for a word before it sends need not send.
-    let waits = headers.contains_key(header::EXPECT);
-    if declared > if waits { bytes as u64 } else { lingered(bytes) } {
+    if declared_length(&headers).is_some_and(|length| length > bytes as u64) {
         return Err(too_long(bytes));
     }
-    let body = timeout(limit, receive(body, bytes))
+    let body = timeout(limit, to_bytes(body, bytes))
         .await
-        .map_err(|_| slow(limit))??;
+        .map_err(|_| slow(limit))?
+        .map_err(|error| unread(&error, bytes))?;
     let ticket = timeout(limit, shared.scoring.clone().acquire_owned())
         .await
         .ok()
@@ -153,10 +171,7 @@ async fn score(
 #[utoipa::path(
     get,
     path = "/v1/objective",
-    responses(
-        (status = 200, description = "Its name, terms and numbers", body = ObjectiveResponse),
-        (status = 405, description = "Another method", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, description = "Its name, terms and numbers", body = ObjectiveResponse))
 )]
 async fn objective(State(shared): State<Shared>) -> Json<ObjectiveResponse> {
     Json(shared.scorer.describe())
@@ -166,28 +181,10 @@ async fn objective(State(shared): State<Shared>) -> Json<ObjectiveResponse> {
 #[utoipa::path(
     get,
     path = "/health",
-    responses(
-        (status = 200, description = "It is", body = HealthResponse),
-        (status = 405, description = "Another method", body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 200, description = "It is", body = HealthResponse))
 )]
 async fn health() -> impl IntoResponse {
     Json(HealthResponse { status: "ok" })
-}
-
-/// This document
-///
-/// Any other path is answered with 404 and a problem of the code `path`.
-#[utoipa::path(
-    get,
-    path = "/openapi.json",
-    responses(
-        (status = 200, description = "OpenAPI 3.1", body = serde_json::Value),
-        (status = 405, description = "Another method", body = Problem, content_type = "application/problem+json"),
-    )
-)]
-async fn openapi() -> Json<utoipa::openapi::OpenApi> {
-    Json(document())
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -215,46 +212,19 @@ fn slow(limit: Duration) -> Problem {
     Problem::new(Code::Slow, detail)
 }
 
-/// How long the rest of a body that is too long is waited for.
-const PAUSE: Duration = Duration::from_millis(200);
-
-/// Bytes of a body that is too long which are read and thrown away: whoever is still sending does not hear an answer.
-fn lingered(bytes: usize) -> u64 {
-    4 * bytes as u64
+/// A body may be longer than it was said to be, or break off.
+fn unread(error: &axum::Error, bytes: usize) -> Problem {
+    let mut cause: Option<&dyn std::error::Error> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<LengthLimitError>() {
+            return too_long(bytes);
+        }
+        cause = error.source();
+    }
+    Problem::new(Code::Json, "the body broke off before its end")
 }
 
-/// The whole body, which may be longer than it was said to be, or break off.
-async fn receive(mut body: Body, most: usize) -> Result<Vec<u8>, Problem> {
-    let (mut kept, mut seen) = (Vec::new(), 0);
-    loop {
-        let frame = if seen <= most as u64 {
-            body.frame().await
-        } else {
-            // A pause of the sender is as good as its end.
-            timeout(PAUSE, body.frame()).await.ok().flatten()
-        };
-        let Some(frame) = frame else { break };
-        let frame =
-            frame.map_err(|_| Problem::new(Code::Json, "the body broke off before its end"))?;
-        let Ok(data) = frame.into_data() else {
-            continue;
-        };
-        seen += data.len() as u64;
-        if seen > lingered(most) {
-            break;
-        }
-        match seen <= most as u64 {
-            true => kept.extend_from_slice(&data),
-            false => kept = Vec::new(),
-        }
-    }
-    match seen <= most as u64 {
-        true => Ok(kept),
-        false => Err(too_long(most)),
-    }
-}
-
-fn read(body: &[u8], most: usize) -> Result<ScoreRequest, Problem> {
+fn read(body: &Bytes, most: usize) -> Result<ScoreRequest, Problem> {
     let mut from = serde_json::Deserializer::from_slice(body);
     let request: ScoreRequest = serde_path_to_error::deserialize(&mut from).map_err(|error| {
         let pointer = pointer(error.path());

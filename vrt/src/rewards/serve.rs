@@ -1,9 +1,15 @@
 //! In: a listener and routes. Out: connections within limits, until somebody says stop.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::{Request, Response, header};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -12,6 +18,10 @@ use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use super::Limits;
+use super::linger::{Lingering, Rest, Unread};
+
+/// Until it is tried again where the process or the machine has no file to spare for a connection.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// How it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +47,10 @@ pub async fn serve(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head);
+    let rest = Rest {
+        bytes: limits.body.saturating_mul(4),
+        time: limits.timeout,
+    };
     tokio::pin!(stop);
     loop {
         let accepted = async {
@@ -49,11 +63,19 @@ pub async fn serve(
         };
         let stream = match accepted {
             Ok((stream, _)) => stream,
-            Err(error) if passing(&error) => continue,
+            Err(error) if of_one_connection(&error) => continue,
+            Err(error) if no_file_is_left(&error) => {
+                tokio::select! {
+                    () = &mut stop => break,
+                    () = sleep(PAUSE) => continue,
+                }
+            }
             Err(error) => return Err(error),
         };
-        let service = TowerToHyperService::new(routes.clone());
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        let unread = Unread::default();
+        let stream = TokioIo::new(Lingering::new(stream, unread.clone(), rest));
+        let service = telling(TowerToHyperService::new(routes.clone()), unread);
+        let connection = graceful.watch(http.serve_connection(stream, service));
         tokio::spawn(async move {
             // A connection that breaks has nobody to be told.
             let _ = connection.await;
@@ -67,12 +89,36 @@ pub async fn serve(
     }
 }
 
-/// Errors of one connection, or of a moment in which there are too many.
-fn passing(error: &io::Error) -> bool {
+/// An answer that closes the connection by itself did not wait for its request's end.
+fn telling<S>(
+    inner: S,
+    unread: Unread,
+) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>
+where
+    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send>,
+{
+    hyper::service::service_fn(move |request| {
+        let (answer, unread) = (inner.call(request), unread.clone());
+        async move {
+            let response = answer.await?;
+            if response.headers().contains_key(header::CONNECTION) {
+                unread.say();
+            }
+            Ok(response)
+        }
+    })
+}
+
+/// Its client went away before it was accepted.
+fn of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    // Linux: ENFILE, EMFILE. A client that goes away frees one.
     matches!(
         error.kind(),
         ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted
-    ) || matches!(error.raw_os_error(), Some(23 | 24))
+    )
+}
+
+/// A connection that ends frees one. [`io::ErrorKind`] has no name for this.
+fn no_file_is_left(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE))
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use vrt_view::JudgmentRecord;
+use vrt_view::{JudgmentRecord, TermRecord};
 
 /// Groups to score.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -93,7 +93,7 @@ pub struct SampleResponse {
     /// Its advantage within the group; the shares of the terms sum to it, but for what the penalty adds.
     pub advantage: f64,
     /// One entry a term, in the order of the objective.
-    pub terms: Vec<TermResponse>,
+    pub terms: Vec<TermRecord>,
     /// The first fault of format; absent in a trace without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
@@ -101,24 +101,6 @@ pub struct SampleResponse {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Digits>)]
     pub answer: Option<JudgmentRecord>,
-}
-
-/// What one term said.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct TermResponse {
-    /// The term.
-    #[schema(value_type = String)]
-    pub name: &'static str,
-    /// Its value before the weight; absent where it abstained.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub raw: Option<f64>,
-    /// Why it abstained.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub abstained: Option<String>,
-    /// Its weight in the objective.
-    pub weight: f64,
-    /// What it contributed to the advantage.
-    pub share: f64,
 }
 
 /// The objective that scores here.

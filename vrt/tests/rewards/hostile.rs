@@ -73,6 +73,8 @@ fn every_fault_says_where() {
         elsewhere("GET", "/v1/score", json).problem(),
         (405, "method", None)
     );
+    let allowed = elsewhere("GET", "/v1/score", json).head;
+    assert!(allowed.contains("allow: post"), "{allowed}");
     assert_eq!(elsewhere("GET", "/v2", json).problem(), (404, "path", None));
 }
 

@@ -12,6 +12,8 @@ use vrt::rewards::{Limits, Problem, Stopped};
 
 use crate::support::{Server, answer, ask, connect, group, request};
 
+const CHUNKED: &[u8] = b"POST /v1/score HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+
 fn limited(limits: Limits) -> Server {
     Server::start(Named::VrThinker.scorer("").unwrap(), limits)
 }
@@ -53,37 +55,84 @@ fn a_body_that_is_too_long_is_refused_whether_it_says_so_or_not() {
     let long = vec![b' '; 1001];
     assert_eq!(server.score(&long).problem(), (413, "long", None));
     let mut stream = connect(server.address);
-    let head = "POST /v1/score HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
-    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(CHUNKED).unwrap();
     for _ in 0..20 {
-        let _ = stream.write_all(b"64\r\n");
-        let _ = stream.write_all(&[b' '; 100]);
-        let _ = stream.write_all(b"\r\n");
+        stream.write_all(&chunk(100)).unwrap();
     }
+    stream.write_all(b"0\r\n\r\n").unwrap();
     assert_eq!(answer(&mut stream).problem(), (413, "long", None));
 }
 
-/// Writes all of a request, and only then listens: nothing may be lost to a connection that was reset before.
+fn chunk(bytes: usize) -> Vec<u8> {
+    let mut chunk = format!("{bytes:x}\r\n").into_bytes();
+    chunk.extend(std::iter::repeat_n(b' ', bytes));
+    chunk.extend(b"\r\n");
+    chunk
+}
+
+/// More than the sockets of both sides hold.
+const MUCH: usize = 24 << 20;
+
 #[test]
-fn whoever_is_still_sending_hears_why_it_was_refused() {
+fn who_sends_all_before_reading_hears_why_it_was_refused() {
     let server = limited(Limits {
-        body: 1 << 20,
+        body: MUCH / 3,
         ..Limits::default()
     });
-    let body = vec![b' '; 4 << 20];
+    let body = vec![b' '; MUCH];
+    assert_eq!(server.score(&body).problem(), (413, "long", None));
     let mut stream = connect(server.address);
-    let head = format!(
-        "POST /v1/score HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(&body).unwrap();
+    stream.write_all(CHUNKED).unwrap();
+    for _ in 0..24 {
+        stream.write_all(&chunk(MUCH / 24)).unwrap();
+    }
+    stream.write_all(b"0\r\n\r\n").unwrap();
     assert_eq!(answer(&mut stream).problem(), (413, "long", None));
-    // Who asks first is told at once.
+    let elsewhere = |path, media| ask(server.address, "POST", path, media, &body);
+    let json = "application/json";
+    assert_eq!(elsewhere("/v1/score", "text/plain").problem().0, 415);
+    assert_eq!(elsewhere("/health", json).problem().0, 405);
+    assert_eq!(elsewhere("/v2", json).problem().0, 404);
+}
+
+#[test]
+fn who_asks_before_sending_need_not_send() {
+    let server = limited(Limits {
+        body: 1000,
+        ..Limits::default()
+    });
     let mut stream = connect(server.address);
-    let head = head.replace("content-type", "expect: 100-continue\r\ncontent-type");
+    let head = "POST /v1/score HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: 1001\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
     assert_eq!(answer(&mut stream).problem(), (413, "long", None));
+}
+
+#[test]
+fn who_never_ends_is_cut_off() {
+    let server = limited(Limits {
+        body: 1000,
+        ..Limits::default()
+    });
+    let mut stream = connect(server.address);
+    stream.write_all(CHUNKED).unwrap();
+    while stream.write_all(&chunk(1000)).is_ok() {}
+}
+
+#[test]
+fn who_hears_the_answer_and_stays_gives_its_place_up() {
+    let server = limited(Limits {
+        body: 1000,
+        connections: 1,
+        timeout: Duration::from_millis(50),
+        ..Limits::default()
+    });
+    let mut stays = connect(server.address);
+    let head = "POST /v1/score HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 1001\r\n\r\n";
+    stays.write_all(head.as_bytes()).unwrap();
+    assert_eq!(answer(&mut stays).problem(), (413, "long", None));
+    let next = ask(server.address, "GET", "/health", "text/plain", b"");
+    assert_eq!(next.status, 200);
+    drop(stays);
 }
 
 #[test]

@@ -87,8 +87,7 @@ pub fn ask(address: SocketAddr, method: &str, path: &str, media: &str, body: &[u
         "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: {media}\r\ncontent-length: {length}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();
-    // A server that has read enough may close before all is sent.
-    let _ = stream.write_all(body);
+    stream.write_all(body).unwrap();
     answer(&mut stream)
 }
 
@@ -102,8 +101,7 @@ pub fn connect(address: SocketAddr) -> TcpStream {
 
 pub fn answer(stream: &mut TcpStream) -> Reply {
     let mut bytes = Vec::new();
-    // A reset after the answer is the server's way of not reading the rest.
-    let _ = stream.read_to_end(&mut bytes);
+    stream.read_to_end(&mut bytes).unwrap();
     let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text
         .split_once("\r\n\r\n")
