@@ -18,6 +18,7 @@ use crate::server::{
     Timeouts,
 };
 use crate::tiny::{Draws, TinyJudge};
+use crate::traces::reply;
 
 /// Who judges: exactly one of --server, --checkpoint, --tiny and --replay.
 #[derive(Clone, Debug, Args)]
@@ -283,12 +284,7 @@ fn recorded(file: &Path) -> Result<Recorded, String> {
     let whole = std::io::Cursor::new(first).chain(lines);
     let records = vrt_view::jsonl::read(&name, whole).map_err(|error| error.to_string())?;
     let replies = records.into_iter().map(|record| {
-        let rounds = record.rounds.into_iter().map(|round| Reply {
-            text: round.text,
-            tokens: round.tokens,
-            cut: round.cut,
-            sampled: Vec::new(),
-        });
+        let rounds = record.rounds.iter().map(reply);
         (record.pair, record.sample, rounds.collect())
     });
     Ok(replies.collect())

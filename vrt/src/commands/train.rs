@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use vrt_checkpoint::CheckpointError;
 use vrt_train::grpo::GrpoError;
 
@@ -49,9 +49,7 @@ The smallest file; docs/training.md explains every line:
   groups = 8
   samples = 8
   batch = 32
-  schedule = { peak = 1e-5, decay = \"linear\" }
-
-Exit codes beyond those of `vrt --help`: 8, a gradient that is no number, or nothing to learn from.";
+  schedule = { peak = 1e-5, decay = \"linear\" }";
 
 /// Trains adapters on a checkpoint: cold start, rejection-sampling fine-tuning, GRPO
 #[derive(Debug, Args)]
@@ -90,17 +88,10 @@ struct ExportArgs {
     config: PathBuf,
     /// Whose adapters
     #[arg(long, value_enum)]
-    stage: Stage,
+    stage: StageName,
     /// The folder to write; it must not exist
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Stage {
-    ColdStart,
-    Rft,
-    Grpo,
 }
 
 impl From<TrainError> for Failure {
@@ -164,11 +155,7 @@ pub fn run_command(arguments: &TrainArgs, out: &mut dyn Write) -> Result<Exit, F
 
 fn exported(arguments: &ExportArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let file = ConfigFile::read(&arguments.config).map_err(TrainError::from)?;
-    let stage = match arguments.stage {
-        Stage::ColdStart => StageName::ColdStart,
-        Stage::Rft => StageName::Rft,
-        Stage::Grpo => StageName::Grpo,
-    };
+    let stage = arguments.stage;
     export(&file, stage, &arguments.out)?;
     say(out, &format!("{stage}: {}\n", arguments.out.display()))?;
     Ok(Exit::Done)

@@ -17,4 +17,4 @@ pub use filter::{Fate, FilterError, FilterLedger, FilterOptions, filter};
 pub use judged::{Inconsistency, Said, judged, judged_record};
 pub use lines::{BadLine, LineFault, Lines};
 pub use pictures::{PicturePlace, Pictures};
-pub use replay::{ReplayError, Told, replay, retell};
+pub use replay::{ReplayError, Told, replay, reply, retell};

@@ -79,12 +79,7 @@ pub fn replay<O: OpSet>(
     dimensions: &[DimensionWording; 3],
 ) -> Result<Vec<Told>, ReplayError> {
     let prompt = Prompt::of::<O>(rules, dimensions);
-    let replies = record.rounds.iter().map(|round| Reply {
-        text: round.text.clone(),
-        tokens: round.tokens,
-        cut: round.cut,
-        sampled: Vec::new(),
-    });
+    let replies = record.rounds.iter().map(reply);
     let told = retell::<O>(&pair(record), &record.initial, replies, rules, &prompt);
     for (number, round) in record.rounds.iter().enumerate() {
         let (recorded, found) = (recorded(round), told.get(number).map(|told| &told.outcome));
@@ -101,6 +96,16 @@ pub fn replay<O: OpSet>(
         }
     }
     Ok(told)
+}
+
+/// The reply that a round records.
+pub fn reply(round: &RoundRecord) -> Reply {
+    Reply {
+        text: round.text.clone(),
+        tokens: round.tokens,
+        cut: round.cut,
+        sampled: Vec::new(),
+    }
 }
 
 /// Plays replies again, to the end of the episode at most.

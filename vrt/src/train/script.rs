@@ -10,7 +10,7 @@ use vrt_view::TraceRecord;
 use super::pairs::{Pairs, Shown};
 use crate::checkpoint::{AskError, Gallery, Reader, Unit};
 use crate::prompt::Prompt;
-use crate::traces::retell;
+use crate::traces::{reply, retell};
 
 /// An episode to be learned: its pictures are made when its turn comes, so that no more than a mini-batch is in memory.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,16 +48,10 @@ pub struct Classroom<'a> {
 impl Script {
     /// What a trace holds.
     pub fn of_record(record: &TraceRecord, shown: Shown) -> Self {
-        let replies = record.rounds.iter().map(|round| Reply {
-            text: round.text.clone(),
-            tokens: round.tokens,
-            cut: round.cut,
-            sampled: Vec::new(),
-        });
         Self {
             shown,
             initial: record.initial.clone(),
-            replies: replies.collect(),
+            replies: record.rounds.iter().map(reply).collect(),
         }
     }
 

@@ -10,6 +10,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use vrt_core::model::lora::{Lora, LoraConfig};
@@ -20,7 +21,7 @@ use vrt_train::checkpoint::{CheckpointError, load_weights, save_weights};
 const FORMAT: u32 = 1;
 
 /// The paper's three stages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum StageName {
     /// Imitation of a teacher.
