@@ -30,9 +30,6 @@ use crate::server::{Journal, JournalError};
 use crate::tiny::TinyJudge;
 use crate::video::{Info, Limits};
 
-/// Unusable videos that an error names before it only counts the rest.
-const NAMED: usize = 10;
-
 const AFTER: &str = "\
 Examples:
   vrt eval genai-bench --data genai.json --videos videos/ --dry-run
@@ -376,15 +373,8 @@ fn unspeakable(policy: &TrainedTiny, shows: &[Show], usable: &mut Usable) -> Vec
 
 /// The pairs that cannot be judged, each with its reason.
 fn refused(unusable: &[UnusablePair]) -> String {
-    let named = unusable.iter().take(NAMED);
-    let named = named.map(|one| format!("  row {}: {}", one.row, table::printable(&one.reason)));
-    let mut lines: Vec<String> = named.collect();
-    lines.insert(0, format!("{} pairs cannot be judged:", unusable.len()));
-    if unusable.len() > NAMED {
-        lines.push(format!("  and {} others", unusable.len() - NAMED));
-    }
-    lines.push("check --videos, or leave them out with --skip-unusable".to_owned());
-    lines.join("\n")
+    let cure = "check --videos, or leave them out with --skip-unusable";
+    table::unusable(unusable, "cannot be judged", cure)
 }
 
 /// Prints what a run would judge and cost.

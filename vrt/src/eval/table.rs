@@ -6,7 +6,7 @@ use std::fmt::Write;
 use vrt_train::bootstrap::Interval;
 
 use super::case::Show;
-use super::report::{Data, KeyedScore, Report, RunReport, Shown};
+use super::report::{Data, KeyedScore, Report, RunReport, Shown, UnusablePair};
 use super::score::{Change, OverallRule};
 use crate::data::LabelCounts;
 
@@ -262,6 +262,21 @@ pub fn printable(text: &str) -> String {
         }
     }
     safe
+}
+
+/// Unusable pairs that are named before the rest is only counted.
+const NAMED_PAIRS: usize = 10;
+
+/// The pairs that cannot be used, each with its reason: `what` follows their number, `cure` is the last line.
+pub fn unusable(pairs: &[UnusablePair], what: &str, cure: &str) -> String {
+    let mut lines = vec![format!("{} pairs {what}:", pairs.len())];
+    let named = pairs.iter().take(NAMED_PAIRS);
+    lines.extend(named.map(|one| format!("  row {}: {}", one.row, printable(&one.reason))));
+    if pairs.len() > NAMED_PAIRS {
+        lines.push(format!("  and {} others", pairs.len() - NAMED_PAIRS));
+    }
+    lines.push(cure.to_owned());
+    lines.join("\n")
 }
 
 #[cfg(test)]

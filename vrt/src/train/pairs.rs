@@ -10,12 +10,12 @@ use vrt_train::atomic::FileError;
 
 use super::tables::DataTable;
 use crate::data::{DataSet, TableError};
-use crate::eval::table::printable;
-use crate::eval::{Case, DataFile, Depth, Show, Sides, Stage, Survey, cases};
+use crate::eval::table::{printable, unusable};
+use crate::eval::{Case, DataFile, Depth, Show, Sides, Stage, Survey, UnusablePair, cases};
 use crate::video::Limits;
 
-/// Unusable videos that an error names before it only counts the rest.
-const NAMED: usize = 10;
+/// How unusable videos are mended.
+const CURE: &str = "check `data.videos`, or leave them out with `data.skip_unusable = true`";
 
 /// What became of the rows of a file; they sum to `rows`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -47,8 +47,8 @@ pub enum PairsError {
     )]
     NoFolder(String),
     /// Videos that cannot be used.
-    #[error("{}", unusable(.0))]
-    Unusable(Vec<(usize, String)>),
+    #[error("{}", unusable(.0, "show a video that cannot be used", CURE))]
+    Unusable(Vec<UnusablePair>),
     /// Nothing is left.
     #[error(
         "`{file}` has no pair to learn from: of {} rows {} have no label in some dimension or overall, and {} were dropped ({}); \
@@ -74,21 +74,6 @@ fn reasons(ledger: &PairLedger) -> String {
     } else {
         printable(&reasons)
     }
-}
-
-fn unusable(rows: &[(usize, String)]) -> String {
-    let mut lines = vec![format!(
-        "{} pairs show a video that cannot be used:",
-        rows.len()
-    )];
-    let named = rows.iter().take(NAMED);
-    lines.extend(named.map(|(row, why)| format!("  row {row}: {}", printable(why))));
-    if rows.len() > NAMED {
-        lines.push(format!("  and {} others", rows.len() - NAMED));
-    }
-    lines
-        .push("check `data.videos`, or leave them out with `data.skip_unusable = true`".to_owned());
-    lines.join("\n")
 }
 
 /// The pairs of a run.
@@ -132,7 +117,10 @@ impl Pairs {
         for pair in labelled {
             match survey.pair(&pair) {
                 Ok(videos) => usable.push((pair, videos)),
-                Err(why) => refused.push((pair.row, why.to_string())),
+                Err(why) => refused.push(UnusablePair {
+                    row: pair.row,
+                    reason: why.to_string(),
+                }),
             }
         }
         ledger.unusable = refused.len();
