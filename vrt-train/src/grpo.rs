@@ -24,7 +24,9 @@ use vrt_core::rng::{self, Purpose};
 use vrt_core::rollout::rollout;
 
 use crate::advantage::{Advantages, advantages, of_groups};
-use crate::learn::{Actor, ActorError, LearnError, Sampled, ShardTokens, Weights};
+use crate::learn::{
+    Actor, ActorError, Learn, LearnError, Sampled, SequenceOf, ShardTokens, Weights,
+};
 use crate::loss::{Batch, LossSums, SampledTokens, kl_value, policy_loss};
 use crate::optim::Schedule;
 use crate::report::GroupReport;
@@ -173,11 +175,12 @@ pub fn step<O: OpSet, B: Objective, A: Actor>(
 ) -> Result<GrpoStep, GrpoError> {
     let config = &task.config;
     actor.begin();
+    let threads = actor.learner().threads();
     let mut seen = Seen {
         terms: vec![(0.0, 0); B::TERMS.len()],
         ..Seen::default()
     };
-    let mut lessons: Vec<Lesson<A::Sequence>> = Vec::new();
+    let mut lessons: Vec<Lesson<SequenceOf<A>>> = Vec::new();
     let mut sheets: Vec<RewardSheet> = Vec::new();
     let mut first: Vec<Judged> = Vec::new();
     let spec = task.objective.loss();
@@ -200,13 +203,8 @@ pub fn step<O: OpSet, B: Objective, A: Actor>(
         let draw = ((wanted as f64 / share).ceil() as u64).min(most - seen.step.groups.sampled);
         let pairs: Vec<PreferencePair> = (*cursor..*cursor + draw).map(task.pairs).collect();
         *cursor += draw;
-        let (rollouts, ledger) = rollout::<O, _>(
-            &policy,
-            &pairs,
-            config.samples,
-            &task.rules,
-            actor.threads(),
-        )?;
+        let (rollouts, ledger) =
+            rollout::<O, _>(&policy, &pairs, config.samples, &task.rules, threads)?;
         seen.step.ledger.add(&ledger);
         for rollout in rollouts {
             let pair = &pairs[rollout.pair];
@@ -309,9 +307,9 @@ fn score<A: Actor>(
     actor: &A,
     of: Weights,
     temperature: f32,
-    lessons: &[Lesson<A::Sequence>],
+    lessons: &[Lesson<SequenceOf<A>>],
 ) -> Result<Vec<Vec<f64>>, LearnError> {
-    let sequences: Vec<&A::Sequence> = lessons.iter().map(|lesson| &lesson.sequence).collect();
+    let sequences: Vec<&SequenceOf<A>> = lessons.iter().map(|lesson| &lesson.sequence).collect();
     let logps = actor.logps(of, &sequences, temperature)?.into_iter();
     Ok(logps
         .map(|logps| logps.into_iter().map(f64::from).collect())
@@ -322,7 +320,7 @@ fn learn<A: Actor, B: Objective>(
     actor: &mut A,
     task: &Task<'_, B>,
     step: u64,
-    lessons: &[Lesson<A::Sequence>],
+    lessons: &[Lesson<SequenceOf<A>>],
     seen: &mut Seen,
 ) -> Result<(), LearnError> {
     let config = &task.config;
@@ -340,11 +338,11 @@ fn learn<A: Actor, B: Objective>(
         // Mini-batches of nearly equal size: a rest of a few samples would be a noisy step of its own.
         let batches = (order.len() / config.batch.max(1)).max(1);
         for members in order.chunks(order.len().div_ceil(batches).max(1)) {
-            let sequences: Vec<&A::Sequence> = members
+            let sequences: Vec<&SequenceOf<A>> = members
                 .iter()
                 .map(|&lesson| &lessons[lesson].sequence)
                 .collect();
-            let tokens = |lessons: &mut dyn Iterator<Item = &Lesson<A::Sequence>>| {
+            let tokens = |lessons: &mut dyn Iterator<Item = &Lesson<SequenceOf<A>>>| {
                 lessons.map(Lesson::tokens).sum()
             };
             let batch = Batch {
@@ -379,7 +377,7 @@ fn learn<A: Actor, B: Objective>(
                     gradient.into_iter().map(|slope| slope as f32).collect(),
                 )
             };
-            let done = actor.step(&sequences, config.temperature, rate, &loss)?;
+            let done = (actor.learner()).step(&sequences, config.temperature, rate, &loss)?;
             seen.step.norm = seen.step.norm.max(done.norm);
             for sums in done.logged {
                 seen.sums += sums;

@@ -76,11 +76,16 @@ pub enum Weights {
 pub type ActorError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A model that samples what it learns from.
-pub trait Actor: Learn {
+pub trait Actor {
+    /// What learns.
+    type Learner: Learn;
     /// The policy of the newest parameters.
-    type Policy<'a>: Policy<Sequence = Self::Sequence>
+    type Policy<'a>: Policy<Sequence = SequenceOf<Self>>
     where
         Self: 'a;
+
+    /// The newest parameters and their optimiser.
+    fn learner(&mut self) -> &mut Self::Learner;
 
     /// A step of training begins: what was kept for the pairs of the last one may go.
     fn begin(&mut self) {}
@@ -98,10 +103,13 @@ pub trait Actor: Learn {
     fn logps(
         &self,
         of: Weights,
-        sequences: &[&Self::Sequence],
+        sequences: &[&SequenceOf<Self>],
         temperature: f32,
     ) -> Result<Vec<Vec<f32>>, LearnError>;
 }
+
+/// An episode as an actor's model saw it.
+pub type SequenceOf<A> = <<A as Actor>::Learner as Learn>::Sequence;
 
 /// What a loss is asked for: its part for some sequences, and the gradient by their log-probabilities.
 pub struct ShardTokens<'a> {

@@ -278,48 +278,48 @@ impl Learn for Seeing<'_> {
 
 /// The tiny policy as it samples and learns; its tower is frozen.
 pub struct TinyActor<'a> {
-    /// The newest parameters.
-    pub learner: &'a mut Learner,
-    /// The words it writes.
-    pub vocabulary: &'a Vocabulary,
-    /// What the tower saw of a step's pairs.
-    pub bank: &'a FrameBank,
-    /// The policy that training began with.
-    pub reference: &'a Tiny,
+    seeing: Seeing<'a>,
+    vocabulary: &'a Vocabulary,
+    bank: &'a FrameBank,
+    reference: &'a Tiny,
 }
 
-impl Learn for TinyActor<'_> {
-    type Sequence = Sequence;
-
-    fn threads(&self) -> usize {
-        self.learner.threads
-    }
-
-    fn step<T: Send>(
-        &mut self,
-        sequences: &[&Sequence],
-        temperature: f32,
-        rate: f32,
-        loss: &Loss<'_, T>,
-    ) -> Result<Step<T>, LearnError> {
-        let sight = Sight::Bank(self.bank);
-        self.learner
-            .step(sequences, &sight, temperature, rate, loss)
+impl<'a> TinyActor<'a> {
+    /// The newest parameters, the words that they write, what the tower saw of a step's pairs, and the policy that training
+    /// began with.
+    pub fn new(
+        learner: &'a mut Learner,
+        vocabulary: &'a Vocabulary,
+        bank: &'a FrameBank,
+        reference: &'a Tiny,
+    ) -> Self {
+        let sight = Sight::Bank(bank);
+        Self {
+            seeing: Seeing { learner, sight },
+            vocabulary,
+            bank,
+            reference,
+        }
     }
 }
 
-impl Actor for TinyActor<'_> {
+impl<'s> Actor for TinyActor<'s> {
+    type Learner = Seeing<'s>;
     type Policy<'a>
         = TinyPolicy<'a>
     where
         Self: 'a;
+
+    fn learner(&mut self) -> &mut Seeing<'s> {
+        &mut self.seeing
+    }
 
     fn begin(&mut self) {
         self.bank.clear();
     }
 
     fn policy(&self, sampling: Sampling) -> Result<TinyPolicy<'_>, ActorError> {
-        let model = &self.learner.model;
+        let model = &self.seeing.learner.model;
         Ok(TinyPolicy::new(
             model,
             self.vocabulary,
@@ -335,13 +335,13 @@ impl Actor for TinyActor<'_> {
         temperature: f32,
     ) -> Result<Vec<Vec<f32>>, LearnError> {
         let policy = match of {
-            Weights::Newest => &self.learner.model,
+            Weights::Newest => &self.seeing.learner.model,
             Weights::Reference => self.reference,
         };
         let costs: Vec<u64> = sequences.iter().map(|one| one.rows.len() as u64).collect();
         // Small pieces bound the memory of a pass; their number depends on the sequences alone.
         let dealt = shard::balance(&costs, sequences.len().div_ceil(64));
-        let logps = shard::in_order(dealt.len(), self.learner.threads, |piece| {
+        let logps = shard::in_order(dealt.len(), self.seeing.threads(), |piece| {
             let members = dealt[piece].iter().map(|&member| sequences[member]);
             score(policy, self.bank, members, temperature)
         });

@@ -188,12 +188,7 @@ impl<K: Kit, B: Objective + 'static> Stage for Grpo<K, B> {
             config.steps,
             &mut 0u64,
             |learner, cursor, step| {
-                let mut actor = TinyActor {
-                    learner,
-                    vocabulary: &vocabulary,
-                    bank: &bank,
-                    reference: &reference,
-                };
+                let mut actor = TinyActor::new(learner, &vocabulary, &bank, &reference);
                 let metrics = grpo::step::<K::Ops, _, _>(&mut actor, &task, step, cursor);
                 let metrics = metrics.map_err(failed)?;
                 keeper.keep(learner, step + 1)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vrt_core::model::lora::Lora;
 use vrt_core::model::weights::DecoderWeights;
 use vrt_core::policy::Sampling;
-use vrt_train::learn::{Actor, ActorError, Learn, LearnError, Loss, Step, Weights};
+use vrt_train::learn::{Actor, ActorError, Learn, LearnError, Weights};
 use vrt_train::lora::{self, LoraLearner};
 use vrt_train::turns::Turns;
 
@@ -50,29 +50,16 @@ impl CheckpointActor<'_> {
     }
 }
 
-impl Learn for CheckpointActor<'_> {
-    type Sequence = Turns;
-
-    fn threads(&self) -> usize {
-        self.learner.threads()
-    }
-
-    fn step<T: Send>(
-        &mut self,
-        sequences: &[&Turns],
-        temperature: f32,
-        rate: f32,
-        loss: &Loss<'_, T>,
-    ) -> Result<Step<T>, LearnError> {
-        self.learner.step(sequences, temperature, rate, loss)
-    }
-}
-
 impl Actor for CheckpointActor<'_> {
+    type Learner = LoraLearner;
     type Policy<'a>
         = CheckpointPolicy
     where
         Self: 'a;
+
+    fn learner(&mut self) -> &mut LoraLearner {
+        self.learner
+    }
 
     fn policy(&self, sampling: Sampling) -> Result<CheckpointPolicy, ActorError> {
         let options = CheckpointOptions {
@@ -93,6 +80,6 @@ impl Actor for CheckpointActor<'_> {
             Weights::Newest => &self.learner.lora,
             Weights::Reference => self.reference,
         };
-        lora::logps(lora, sequences, temperature, self.threads())
+        lora::logps(lora, sequences, temperature, self.learner.threads())
     }
 }

@@ -83,8 +83,8 @@ fn the_trainer_and_the_sampler_agree() {
     assert_eq!(sample(&actor, 0), sampled);
     // Another step of training draws anew, and a step on what was sampled makes it likelier.
     assert_ne!(sample(&actor, 1), sampled);
-    let before = sft::step(&mut actor, &sequences, 1e-3).unwrap().loss;
-    let after = sft::step(&mut actor, &sequences, 1e-3).unwrap().loss;
+    let before = sft::step(actor.learner(), &sequences, 1e-3).unwrap().loss;
+    let after = sft::step(actor.learner(), &sequences, 1e-3).unwrap().loss;
     assert!(after < before, "{before} then {after}");
     let newest = actor
         .logps(Weights::Newest, &sequences, temperature)
