@@ -8,6 +8,7 @@ use super::super::fault::Fault;
 use super::super::guard::guarded;
 use super::super::limits::Limits;
 use super::super::picture::{Held, Picture};
+use super::obu::Sequence;
 
 pub(super) const NAME: &str = "AV1";
 
@@ -15,6 +16,7 @@ pub(super) const NAME: &str = "AV1";
 pub(crate) struct Config {
     /// The sequence header, which samples may leave out.
     headers: Vec<u8>,
+    sequence: Option<Sequence>,
     limits: Limits,
 }
 
@@ -28,6 +30,7 @@ impl Config {
         };
         Ok(Self {
             headers: headers.to_vec(),
+            sequence: guarded(NAME, || Ok(Sequence::read(headers)))?,
             limits: *limits,
         })
     }
@@ -35,6 +38,11 @@ impl Config {
     /// The container's: the record does not say.
     pub(super) fn size(&self) -> Option<(u32, u32)> {
         None
+    }
+
+    pub(super) fn is_disposable(&self, sample: &[u8]) -> bool {
+        let sequence = self.sequence.as_ref();
+        sequence.is_some_and(|sequence| sequence.is_disposable(sample))
     }
 
     pub(super) fn start(&self) -> Result<Box<dyn super::Decoder>, Fault> {

@@ -4,6 +4,7 @@ mod av1;
 mod h264;
 mod h265;
 mod nal;
+mod obu;
 
 use super::fault::Fault;
 use super::limits::Limits;
@@ -83,8 +84,7 @@ impl Coding {
         match self {
             Self::H264(config) => config.is_disposable(sample),
             Self::H265(config) => config.is_disposable(sample),
-            // The header would have to be parsed up to its reference flags.
-            Self::Av1(_) => false,
+            Self::Av1(config) => config.is_disposable(sample),
         }
     }
 
