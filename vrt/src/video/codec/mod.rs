@@ -71,9 +71,18 @@ impl Coding {
         }
     }
 
-    pub(super) fn start(&self) -> Result<Box<dyn Decoder>, Fault> {
+    /// Whether there is a quicker decoder than that which reads everything.
+    pub(super) fn has_quick(&self) -> bool {
         match self {
-            Self::H264(config) => config.start(),
+            Self::H264(config) => config.has_quick(),
+            Self::H265(_) | Self::Av1(_) => false,
+        }
+    }
+
+    /// A decoder: the quicker one, if there is one and it is wanted.
+    pub(super) fn start(&self, quick: bool) -> Result<Box<dyn Decoder>, Fault> {
+        match self {
+            Self::H264(config) => config.start(quick),
             Self::H265(config) => config.start(),
             Self::Av1(config) => config.start(),
         }

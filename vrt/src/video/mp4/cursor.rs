@@ -35,8 +35,17 @@ impl Mp4Cursor {
         }
     }
 
-    /// Decodes up to a sample, passing over those that nothing refers to.
+    /// Decodes up to a sample.
     fn reach(&mut self, sample: u32) -> Result<(), Fault> {
+        match self.reach_by(sample, true) {
+            // What the quick decoder does not read; and what is wrong is said by the other.
+            Err(_) if self.mp4.coding.has_quick() => self.reach_by(sample, false),
+            reached => reached,
+        }
+    }
+
+    /// Passes over samples that nothing refers to.
+    fn reach_by(&mut self, sample: u32, quick: bool) -> Result<(), Fault> {
         let entry = self.mp4.entries[sample as usize];
         let goes_on = self.decoder.is_some() && (entry..=sample).contains(&self.next);
         // Taken out, so that a decoder that failed is not used again.
@@ -44,7 +53,7 @@ impl Mp4Cursor {
             Some(decoder) => decoder,
             None => {
                 self.next = entry;
-                self.mp4.coding.start()?
+                self.mp4.coding.start(quick)?
             }
         };
         while self.next <= sample {

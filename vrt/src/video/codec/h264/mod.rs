@@ -1,16 +1,19 @@
-//! In: an `avcC` record and samples. Out: H.264 pictures in decoding order, by `rust_h264`.
+//! In: an `avcC` record. Out: what it tells of its samples, and decoders of them.
+//!
+//! Most videos are frames of 8-bit 4:2:0 in one slice each: a quick decoder reads those, a general one all others.
 
-use rust_h264::decoder;
+mod general;
+mod quick;
+
 use rust_h264::error::DecodeError;
-use rust_h264::nal::{
-    NalUnit, NalUnitType, SpsInfo, parse_avcc, parse_avcc_config, parse_sps_info,
-};
+use rust_h264::nal::{NalUnit, SpsInfo, parse_avcc_config, parse_sps_info};
 
+use self::general::General;
+use self::quick::{Quick, Sets};
 use super::super::colour::Colour;
 use super::super::fault::Fault;
 use super::super::guard::guarded;
 use super::super::limits::Limits;
-use super::super::picture::{Held, Picture};
 use super::nal;
 
 pub(super) const NAME: &str = "H.264";
@@ -23,6 +26,8 @@ pub(crate) struct Config {
     record: Vec<u8>,
     length_size: usize,
     sps: Option<SpsInfo>,
+    /// The parameter sets, if the quick decoder reads such.
+    quick: Option<Sets>,
     limits: Limits,
 }
 
@@ -47,6 +52,7 @@ impl Config {
                 record: record.to_vec(),
                 length_size: parsed.length_size,
                 sps,
+                quick: sps.and_then(|sps| Sets::read(record, &sps)),
                 limits: *limits,
             })
         })
@@ -56,20 +62,16 @@ impl Config {
         self.sps.map(|sps| (sps.width, sps.height))
     }
 
-    pub(super) fn start(&self) -> Result<Box<dyn super::Decoder>, Fault> {
-        guarded(NAME, || {
-            let mut decoder = Decoder {
-                inner: decoder::Decoder::new(),
-                length_size: self.length_size,
-                sps: self.sps,
-                limits: self.limits,
-            };
-            let parsed = parse_avcc_config(&self.record)
-                .map_err(|why| Fault::malformed("box `avcC`", why))?;
-            for unit in parsed.sps_nals.iter().chain(&parsed.pps_nals) {
-                decoder.feed(unit)?;
+    pub(super) fn has_quick(&self) -> bool {
+        self.quick.is_some()
+    }
+
+    pub(super) fn start(&self, quick: bool) -> Result<Box<dyn super::Decoder>, Fault> {
+        guarded(NAME, || match self.quick.as_ref().filter(|_| quick) {
+            Some(sets) => {
+                Ok(Box::new(Quick::new(sets, self.length_size)?) as Box<dyn super::Decoder>)
             }
-            Ok(Box::new(decoder) as Box<dyn super::Decoder>)
+            None => Ok(Box::new(General::new(self)?) as Box<dyn super::Decoder>),
         })
     }
 
@@ -134,50 +136,9 @@ fn checked(unit: &NalUnit<'_>, limits: &Limits) -> Result<SpsInfo, Fault> {
     Ok(sps)
 }
 
-struct Decoder {
-    inner: decoder::Decoder,
-    length_size: usize,
-    sps: Option<SpsInfo>,
-    limits: Limits,
-}
-
-impl Decoder {
-    fn feed(&mut self, unit: &NalUnit<'_>) -> Result<Option<decoder::Frame>, Fault> {
-        // The decoder takes memory by what a sequence announces.
-        if unit.nal_unit_type == NalUnitType::Sps {
-            self.sps = Some(checked(unit, &self.limits)?);
-        }
-        self.inner.decode_nal(unit).map_err(refused)
-    }
-}
-
-impl super::Decoder for Decoder {
-    fn decode(&mut self, sample: &[u8]) -> Result<Option<Picture>, Fault> {
-        nal::units(sample, self.length_size)?;
-        guarded(NAME, || {
-            for unit in &parse_avcc(sample, self.length_size) {
-                self.feed(unit)?;
-            }
-            // Ends the picture: no later sample belongs to it.
-            let Some(frame) = self.inner.flush() else {
-                return Ok(None);
-            };
-            let sps = self
-                .sps
-                .ok_or_else(|| Fault::decode(NAME, "a picture without a sequence"))?;
-            if frame.height < sps.height && !sps.progressive {
-                return Err(Fault::Unsupported(
-                    "H.264 fields in samples of their own".to_owned(),
-                ));
-            }
-            let colour = Colour {
-                matrix: sps.matrix,
-                full_range: sps.full_range,
-            };
-            Ok(Some(Picture {
-                held: Held::H264(frame),
-                colour,
-            }))
-        })
+fn colour(sps: &SpsInfo) -> Colour {
+    Colour {
+        matrix: sps.matrix,
+        full_range: sps.full_range,
     }
 }
