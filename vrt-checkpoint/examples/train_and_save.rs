@@ -3,6 +3,7 @@
 //! `cargo run -p vrt-checkpoint --example train_and_save -- OUT`, then `docs/transformers/check.py OUT` asks transformers.
 //! `OUT/all` has all parameters trained, tower included; `OUT/adapters` has low-rank adapters trained and merged.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use vrt_core::model::lora::{Frozen, Lora, LoraConfig};
 use vrt_core::model::ops::Fused;
 use vrt_core::sequence::Packed;
 use vrt_train::atomic;
-use vrt_train::optim::{AdamW, AdamWConfig, Trained};
+use vrt_train::optim::{AdamW, AdamWConfig, Flat, Trained};
 
 const STEPS: usize = 20;
 const RATE: f32 = 3e-3;
@@ -129,12 +130,24 @@ fn loss(logps: &[f32]) -> (f64, Vec<f32>) {
     (-sum / count as f64, vec![-1.0 / count as f32; count])
 }
 
-fn all(_: &Checkpoint, model: &mut Golden, asked: &Asked) -> Result<Vec<f64>, Box<dyn Error>> {
-    let mut flat = model.to_flat();
+/// A step on all parameters.
+fn descend(optimizer: &mut AdamW, parameters: &mut [f32], gradient: Vec<f32>) {
     let trained = [Trained {
-        range: 0..flat.len(),
+        range: 0..parameters.len(),
         decays: true,
     }];
+    let mut sum = vec![0.0; parameters.len()];
+    let flat = Flat {
+        parameters,
+        gradient: &mut sum,
+        trained: &trained,
+    };
+    let given = |_| Ok::<_, Infallible>(Some((gradient.clone(), ())));
+    let Ok(_) = optimizer.step(flat, RATE, 1, 1, given);
+}
+
+fn all(_: &Checkpoint, model: &mut Golden, asked: &Asked) -> Result<Vec<f64>, Box<dyn Error>> {
+    let mut flat = model.to_flat();
     let mut optimizer = AdamW::new(AdamWConfig::default(), flat.len());
     let mut losses = Vec::new();
     for _ in 0..STEPS {
@@ -145,7 +158,7 @@ fn all(_: &Checkpoint, model: &mut Golden, asked: &Asked) -> Result<Vec<f64>, Bo
             1.0,
             |logps, _| loss(logps),
         )?;
-        optimizer.step(&mut flat, &shard.grads, &trained, RATE, 1);
+        descend(&mut optimizer, &mut flat, shard.grads);
         model.load_flat(&flat)?;
         losses.push(shard.loss);
     }
@@ -164,16 +177,12 @@ fn adapters(
     };
     let mut lora = Lora::new(Arc::new(base), config, 1)?;
     let mut flat = lora.parameters().to_vec();
-    let trained = [Trained {
-        range: 0..flat.len(),
-        decays: true,
-    }];
     let mut optimizer = AdamW::new(AdamWConfig::default(), flat.len());
     let visual = asked.visual(model)?;
     let mut losses = Vec::new();
     for _ in 0..STEPS {
         let shard = lora.loss_gradients(&asked.batch, &visual, 1.0, |logps, _| loss(logps))?;
-        optimizer.step(&mut flat, &shard.grads, &trained, RATE, 1);
+        descend(&mut optimizer, &mut flat, shard.grads);
         lora.load_flat(&flat)?;
         losses.push(shard.loss);
     }

@@ -9,6 +9,7 @@ extern crate self as vrt_core;
 #[path = "private.rs"]
 pub mod __private;
 pub mod condition;
+pub mod crew;
 pub mod episode;
 pub mod ledger;
 pub mod model;

@@ -19,8 +19,7 @@ use vrt_core::model::ops::Fused;
 use vrt_core::model::qwen::Qwen25Vl;
 use vrt_core::model::vision::VisionModel;
 use vrt_core::sequence::Packed;
-use vrt_core::shard;
-use vrt_train::optim::{AdamW, AdamWConfig, Trained};
+use vrt_train::optim::{AdamW, AdamWConfig, Flat, Trained};
 
 /// The program's own allocator.
 #[global_allocator]
@@ -75,22 +74,27 @@ fn measure<V, X>(
         decays: true,
     }];
     let mut adam = AdamW::new(AdamWConfig::default(), parameters.len());
+    let mut gradient = vec![0.0; parameters.len()];
     for threads in [1, 2] {
         let mut samples = Samples::default();
         let mut group = c.benchmark_group(name);
         group.sample_size(10);
         group.bench_function(threads.to_string(), |b| {
             samples.measure(b, || {
-                let parts = shard::in_order(SHARDS, threads, |shard| {
+                let flat = Flat {
+                    parameters: &mut parameters,
+                    gradient: &mut gradient,
+                    trained: &all,
+                };
+                let run = |shard: usize| {
                     let frames = Frames::Rows(&rows);
                     let loss = |logps: &[f32], _: &[f32]| support::loss_of(logps);
-                    model
-                        .loss_gradients::<Fused>(&Cpu::default(), &shards[shard], frames, 1.0, loss)
-                        .expect("the batch fits the model")
-                        .grads
-                });
-                let gradient = shard::sum(parts, threads);
-                adam.step(&mut parameters, &gradient, &all, 1e-5, threads);
+                    let given =
+                        model.loss_gradients::<Fused>(&dev, &shards[shard], frames, 1.0, loss);
+                    given.map(|given| Some((given.grads, ())))
+                };
+                adam.step(flat, 1e-5, threads, SHARDS, run)
+                    .expect("the batch fits the model");
                 model
                     .load_flat(&parameters)
                     .expect("the parameters are the model's own");

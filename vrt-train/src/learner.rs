@@ -14,7 +14,7 @@ use vrt_core::view::View;
 use crate::learn::{
     Actor, ActorError, Learn, LearnError, Loss, SHARDS, ShardTokens, Step, Weights, deal,
 };
-use crate::optim::{AdamW, AdamWConfig, Trained};
+use crate::optim::{AdamW, AdamWConfig, Flat, Trained};
 
 /// Which parameters a stage trains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -58,6 +58,8 @@ pub struct Learner {
     pub optimizer: AdamW,
     layout: Vec<ParamSpec>,
     trained: Vec<Trained>,
+    /// The last step's: kept so that no step takes memory for it.
+    gradient: Vec<f32>,
     threads: usize,
 }
 
@@ -87,12 +89,14 @@ impl Learner {
             })
             .collect();
         let optimizer = AdamW::new(config, parameters.len());
+        let gradient = vec![0.0; parameters.len()];
         Ok(Self {
             model,
             parameters,
             optimizer,
             layout,
             trained,
+            gradient,
             threads,
         })
     }
@@ -154,44 +158,18 @@ impl Learner {
             .collect();
         let dealt = deal(&costs, group);
         let model = &self.model;
-        let results = shard::in_order(SHARDS, self.threads, |shard| {
+        let flat = Flat {
+            parameters: &mut self.parameters,
+            gradient: &mut self.gradient,
+            trained: &self.trained,
+        };
+        let run = |shard: usize| {
             let members = dealt[shard].as_slice();
-            if members.is_empty() {
-                return None;
-            }
-            Some(run_shard(
-                model,
-                sequences,
-                members,
-                sight,
-                temperature,
-                loss,
-            ))
-        });
-        let mut parts = Vec::with_capacity(SHARDS);
-        let mut logged = Vec::with_capacity(SHARDS);
-        for done in results.into_iter().flatten() {
-            let (part, value) = done?;
-            parts.push(part);
-            logged.push(value);
-        }
-        let gradient = shard::sum(parts, self.threads);
-        let norm = self.apply(&gradient, rate)?;
-        Ok(Step { norm, logged })
-    }
-
-    /// One optimiser step along a gradient; returns its norm.
-    ///
-    /// # Errors
-    /// [`LearnError`]; nothing was changed then.
-    pub fn apply(&mut self, gradient: &[f32], rate: f32) -> Result<f32, LearnError> {
-        let norm = self.optimizer.step(
-            &mut self.parameters,
-            gradient,
-            &self.trained,
-            rate,
-            self.threads,
-        );
+            let any = !members.is_empty();
+            any.then(|| run_shard(model, sequences, members, sight, temperature, loss))
+                .transpose()
+        };
+        let (norm, logged) = self.optimizer.step(flat, rate, self.threads, SHARDS, run)?;
         if !norm.is_finite() {
             return Err(LearnError::Diverged {
                 step: self.optimizer.step,
@@ -199,7 +177,7 @@ impl Learner {
             });
         }
         self.model.load_flat(&self.parameters)?;
-        Ok(norm)
+        Ok(Step { norm, logged })
     }
 }
 

@@ -8,7 +8,7 @@ use vrt_core::model::lora::{Lora, LoraError};
 use vrt_core::shard;
 
 use crate::learn::{Learn, LearnError, Loss, SHARDS, Sampled, ShardTokens, Step, deal};
-use crate::optim::{AdamW, AdamWConfig, Trained};
+use crate::optim::{AdamW, AdamWConfig, Flat, Trained};
 use crate::turns::Turns;
 
 /// Adapters and their optimiser.
@@ -19,6 +19,8 @@ pub struct LoraLearner {
     /// The optimiser and its state.
     pub optimizer: AdamW,
     parameters: Vec<f32>,
+    /// The last step's: kept so that no step takes memory for it.
+    gradient: Vec<f32>,
     threads: usize,
 }
 
@@ -29,6 +31,7 @@ impl LoraLearner {
         Self {
             optimizer: AdamW::new(config, parameters.len()),
             lora,
+            gradient: vec![0.0; parameters.len()],
             parameters,
             threads,
         }
@@ -63,7 +66,7 @@ impl Learn for LoraLearner {
         let costs: Vec<u64> = sequences.iter().map(|one| one.rows() as u64).collect();
         let dealt = deal(&costs, 1);
         let lora = &self.lora;
-        let shards = shard::in_order(SHARDS, self.threads, |shard| {
+        let run = |shard: usize| {
             let mut sum: Option<Vec<f32>> = None;
             let mut logged = Vec::new();
             for &member in &dealt[shard] {
@@ -74,24 +77,18 @@ impl Learn for LoraLearner {
                 }
                 logged.push(value);
             }
-            Ok::<_, LearnError>((sum, logged))
-        });
-        let (mut parts, mut logged) = (Vec::with_capacity(SHARDS), Vec::new());
-        for shard in shards {
-            let (part, values) = shard?;
-            parts.extend(part);
-            logged.extend(values);
-        }
-        let mut gradient = shard::sum(parts, self.threads);
-        // A step without episodes goes along no gradient.
-        gradient.resize(self.parameters.len(), 0.0);
-        let all = [Trained {
+            Ok::<_, LearnError>(sum.map(|sum| (sum, logged)))
+        };
+        let trained = [Trained {
             range: 0..self.parameters.len(),
             decays: true,
         }];
-        let norm = self
-            .optimizer
-            .step(&mut self.parameters, &gradient, &all, rate, self.threads);
+        let flat = Flat {
+            parameters: &mut self.parameters,
+            gradient: &mut self.gradient,
+            trained: &trained,
+        };
+        let (norm, logged) = self.optimizer.step(flat, rate, self.threads, SHARDS, run)?;
         if !norm.is_finite() {
             return Err(LearnError::Diverged {
                 step: self.optimizer.step,
@@ -99,7 +96,10 @@ impl Learn for LoraLearner {
             });
         }
         self.lora.load_flat(&self.parameters)?;
-        Ok(Step { norm, logged })
+        Ok(Step {
+            norm,
+            logged: logged.into_iter().flatten().collect(),
+        })
     }
 }
 

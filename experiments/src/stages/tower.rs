@@ -13,9 +13,8 @@ use vrt_core::model::patches::fitted;
 use vrt_core::model::{Fused, ParamSpec, Tiny};
 use vrt_core::pair::PairKey;
 use vrt_core::rng::{self, Purpose};
-use vrt_core::shard;
 use vrt_train::learn::SHARDS;
-use vrt_train::optim::{AdamW, AdamWConfig, Decay, Schedule, Trained};
+use vrt_train::optim::{AdamW, AdamWConfig, Decay, Flat, Schedule, Trained};
 
 use super::Link;
 use super::params::{ArmParams, TowerParams};
@@ -119,6 +118,7 @@ impl Stage for Tower {
         }));
         flat.extend([0.0; WIDTH]);
         let mut optimizer = AdamW::new(AdamWConfig::default(), flat.len());
+        let mut gradient = vec![0.0; flat.len()];
         let steps = u64::from(self.params.steps);
         let schedule = Schedule {
             peak: self.params.lr as f32,
@@ -131,7 +131,8 @@ impl Stage for Tower {
             cx.check()?;
             let batch = self.params.batch;
             let each = batch.div_ceil(SHARDS as u32);
-            let parts = shard::in_order(SHARDS, cx.threads(), |part| {
+            let heads = flat[parameters..].to_vec();
+            let part = |part| {
                 let first = part as u32 * each;
                 let numbers = first..batch.min(first + each);
                 let keys =
@@ -140,21 +141,20 @@ impl Stage for Tower {
                     &world,
                     self.params.drawn,
                     &model,
-                    &flat[parameters..],
+                    &heads,
                     keys.collect(),
                     1.0 / batch as f32,
                 )
-            });
-            let mut gradients = Vec::with_capacity(SHARDS);
-            let mut loss = 0.0;
-            for part in parts {
-                let (value, gradient) = part?;
-                loss += value;
-                gradients.push(gradient);
-            }
-            let gradient = shard::sum(gradients, cx.threads());
+                .map(|(loss, gradient)| Some((gradient, loss)))
+            };
+            let moved = Flat {
+                parameters: &mut flat,
+                gradient: &mut gradient,
+                trained: &trained,
+            };
             let rate = schedule.at(step, steps);
-            let norm = optimizer.step(&mut flat, &gradient, &trained, rate, cx.threads());
+            let (norm, losses) = optimizer.step(moved, rate, cx.threads(), SHARDS, part)?;
+            let loss = losses.iter().sum::<f64>();
             model.load_flat(&flat[..parameters]).map_err(failed)?;
             cx.metrics().record(step, &Metrics { loss, norm })?;
             cx.progress().message(format!("loss {loss:.3}"));

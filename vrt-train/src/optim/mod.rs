@@ -3,10 +3,13 @@
 //! AdamW (Loshchilov and Hutter 2019) over one flat vector. dfdx's Adam keeps its state private; a run that
 //! must resume to the same bytes needs a state it can save.
 
+mod step;
+
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
-use vrt_core::shard::{self, STRETCH};
+
+pub use self::step::Flat;
 
 /// Constants of AdamW; the learning rate comes with each step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -116,154 +119,31 @@ impl AdamW {
             second: vec![0.0; parameters],
         }
     }
-
-    /// One step on the trained stretches, which stand in order and apart; returns the gradient's norm before clipping.
-    ///
-    /// A gradient that is not finite changes nothing and is returned as it is: the caller reports it.
-    pub fn step(
-        &mut self,
-        parameters: &mut [f32],
-        gradient: &[f32],
-        trained: &[Trained],
-        rate: f32,
-        threads: usize,
-    ) -> f32 {
-        let stretches: Vec<Trained> = trained.iter().flat_map(Trained::stretches).collect();
-        let squares = shard::in_order(stretches.len(), threads, |i| {
-            square_sum(&gradient[stretches[i].range.clone()])
-        });
-        let norm = squares.iter().sum::<f64>().sqrt() as f32;
-        if !norm.is_finite() {
-            return norm;
-        }
-        let scale = if norm > self.config.max_norm {
-            self.config.max_norm / norm
-        } else {
-            1.0
-        };
-        self.step += 1;
-        let correction = |beta: f32| {
-            let left = f64::from(beta).powf(self.step as f64);
-            1.0 / (1.0 - left) as f32
-        };
-        let pass = Pass {
-            config: self.config,
-            scale,
-            rate,
-            corrections: self.config.betas.map(correction),
-        };
-        let mut parameters = Cut::new(parameters);
-        let mut first = Cut::new(&mut self.first);
-        let mut second = Cut::new(&mut self.second);
-        let pieces = stretches
-            .into_iter()
-            .map(|Trained { range, decays }| Piece {
-                parameters: parameters.take(&range),
-                first: first.take(&range),
-                second: second.take(&range),
-                gradient: &gradient[range],
-                decays,
-            })
-            .collect();
-        shard::each(pieces, threads, |piece| pass.update(piece));
-        norm
-    }
-}
-
-impl Trained {
-    /// The same in pieces that one thread takes at a time; where they are cut depends on the model alone.
-    fn stretches(&self) -> impl Iterator<Item = Self> {
-        let Self { range, decays } = self.clone();
-        range.clone().step_by(STRETCH).map(move |from| Self {
-            range: from..range.end.min(from + STRETCH),
-            decays,
-        })
-    }
-}
-
-/// `Σ x²`, eight sums side by side.
-fn square_sum(x: &[f32]) -> f64 {
-    let (chunks, tail) = x.as_chunks::<8>();
-    let mut lanes = [0.0f64; 8];
-    for chunk in chunks {
-        for (lane, &x) in lanes.iter_mut().zip(chunk) {
-            *lane += f64::from(x) * f64::from(x);
-        }
-    }
-    for (lane, &x) in lanes.iter_mut().zip(tail) {
-        *lane += f64::from(x) * f64::from(x);
-    }
-    lanes.iter().sum()
-}
-
-/// A vector that is cut into ranges that stand in order and apart.
-struct Cut<'a> {
-    rest: &'a mut [f32],
-    /// Where the rest begins.
-    from: usize,
-}
-
-impl<'a> Cut<'a> {
-    fn new(whole: &'a mut [f32]) -> Self {
-        Self {
-            rest: whole,
-            from: 0,
-        }
-    }
-
-    fn take(&mut self, range: &Range<usize>) -> &'a mut [f32] {
-        let rest = std::mem::take(&mut self.rest);
-        let (before, rest) = rest.split_at_mut(range.end - self.from);
-        self.rest = rest;
-        let skipped = range.start - self.from;
-        self.from = range.end;
-        &mut before[skipped..]
-    }
-}
-
-/// A stretch of everything that a step reads or writes.
-struct Piece<'a> {
-    parameters: &'a mut [f32],
-    first: &'a mut [f32],
-    second: &'a mut [f32],
-    gradient: &'a [f32],
-    decays: bool,
-}
-
-/// What is the same for every parameter of a step.
-struct Pass {
-    config: AdamWConfig,
-    /// What clipping leaves of the gradient.
-    scale: f32,
-    rate: f32,
-    /// `1 / (1 − βᵗ)` of both moments.
-    corrections: [f32; 2],
-}
-
-impl Pass {
-    fn update(&self, piece: Piece<'_>) {
-        let [b1, b2] = self.config.betas;
-        let [correct1, correct2] = self.corrections;
-        let decay = if piece.decays {
-            1.0 - self.rate * self.config.weight_decay
-        } else {
-            1.0
-        };
-        let moments = piece.first.iter_mut().zip(piece.second);
-        let each = piece.parameters.iter_mut().zip(piece.gradient).zip(moments);
-        for ((p, &g), (m, v)) in each {
-            let g = g * self.scale;
-            *m = b1 * *m + (1.0 - b1) * g;
-            *v = b2 * *v + (1.0 - b2) * g * g;
-            *p = decay * *p
-                - self.rate * (*m * correct1) / ((*v * correct2).sqrt() + self.config.eps);
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use super::*;
+
+    /// A step of two threads along one gradient; returns its norm.
+    fn step(
+        adam: &mut AdamW,
+        parameters: &mut [f32],
+        gradient: &[f32],
+        trained: &[Trained],
+    ) -> f32 {
+        let mut sum = vec![0.0; parameters.len()];
+        let flat = Flat {
+            parameters,
+            gradient: &mut sum,
+            trained,
+        };
+        let given = |_| Ok::<_, Infallible>(Some((gradient.to_vec(), ())));
+        let Ok((norm, _)) = adam.step(flat, 0.1, 2, 1, given);
+        norm
+    }
 
     /// Three steps of `torch.optim.AdamW(lr=0.1, betas=(0.9, 0.98), eps=1e-8, weight_decay=0.02)` on
     /// p = [1, -2] with gradients [0.5, -1], [0.25, 2], [-1, 0.5]: worked by hand in f64 from the update rule.
@@ -295,7 +175,7 @@ mod tests {
             decays: true,
         }];
         for g in gradients {
-            adam.step(&mut p, &g, &all, 0.1, 2);
+            step(&mut adam, &mut p, &g, &all);
         }
         for i in 0..2 {
             assert!(
@@ -313,14 +193,11 @@ mod tests {
             range: 1..2,
             decays: false,
         }];
-        adam.step(&mut p, &[f32::NAN, 1.0, f32::NAN], &part, 0.1, 2);
+        step(&mut adam, &mut p, &[f32::NAN, 1.0, f32::NAN], &part);
         assert_eq!((p[0], p[2]), (1.0, 3.0));
         assert!(p[1] < 2.0);
         let before = (p, adam.clone());
-        assert!(
-            adam.step(&mut p, &[0.0, f32::NAN, 0.0], &part, 0.1, 2)
-                .is_nan()
-        );
+        assert!(step(&mut adam, &mut p, &[0.0, f32::NAN, 0.0], &part).is_nan());
         assert_eq!((p, adam), before);
     }
 
@@ -344,5 +221,70 @@ mod tests {
         assert_eq!(cosine.at(0, 11), 2.0);
         assert!((cosine.at(5, 11) - 1.25).abs() < 1e-6);
         assert!((cosine.at(10, 11) - 0.5).abs() < 1e-6);
+    }
+
+    /// The norm is the sum's, and both are added in the shards' order: the last bits tell.
+    #[test]
+    fn shards_are_added_in_their_order_on_any_number_of_threads() {
+        const COUNT: usize = 100_003;
+        let gradient = |shard: usize| -> Vec<f32> {
+            let of = |at: usize| ((at * 31 + shard * 7) % 1001) as f32 / 3.0 - 100.0;
+            (0..COUNT).map(of).collect()
+        };
+        let trained = [0..5, 7..70_000, 70_000..COUNT].map(|range| Trained {
+            range,
+            decays: false,
+        });
+        let run = |threads: usize| {
+            let mut adam = AdamW::new(AdamWConfig::default(), COUNT);
+            let mut parameters = vec![1.0; COUNT];
+            let mut sum = vec![f32::NAN; COUNT];
+            let flat = Flat {
+                parameters: &mut parameters,
+                gradient: &mut sum,
+                trained: &trained,
+            };
+            // The second shard has no members.
+            let given = |shard| Ok::<_, Infallible>((shard != 1).then(|| (gradient(shard), shard)));
+            let Ok((norm, logged)) = adam.step(flat, 0.1, threads, 4, given);
+            assert_eq!(logged, [0, 2, 3]);
+            (norm, parameters, sum, adam)
+        };
+        let (norm, parameters, sum, adam) = run(1);
+        let [a, b, c] = [0, 2, 3].map(gradient);
+        for at in (0..5).chain(7..COUNT) {
+            assert_eq!(sum[at], a[at] + b[at] + c[at]);
+        }
+        assert!(sum[5].is_nan() && parameters[5] == 1.0);
+        let squares = (0..5).chain(7..COUNT).map(|at| f64::from(sum[at]).powi(2));
+        assert!((f64::from(norm) / squares.sum::<f64>().sqrt() - 1.0).abs() < 1e-6);
+        for threads in 2..4 {
+            let (other_norm, other_parameters, _, other_adam) = run(threads);
+            assert_eq!(
+                (norm, &parameters, &adam),
+                (other_norm, &other_parameters, &other_adam)
+            );
+        }
+    }
+
+    #[test]
+    fn a_shard_that_fails_changes_nothing() {
+        let mut adam = AdamW::new(AdamWConfig::default(), 2);
+        let (mut parameters, mut sum) = ([1.0, 2.0], [0.0; 2]);
+        let before = adam.clone();
+        let flat = Flat {
+            parameters: &mut parameters,
+            gradient: &mut sum,
+            trained: &[Trained {
+                range: 0..2,
+                decays: true,
+            }],
+        };
+        let given = |shard: usize| match shard {
+            0 => Ok(Some((vec![1.0, 1.0], ()))),
+            other => Err(other),
+        };
+        assert_eq!(adam.step(flat, 0.1, 2, 3, given), Err(1));
+        assert_eq!((parameters, adam), ([1.0, 2.0], before));
     }
 }
