@@ -220,6 +220,7 @@ pub fn export(
             step,
             seed,
             revision: Revision::of(&workspace.root).short(),
+            since: Vec::new(),
         },
     };
     let default = || format!("{}-{}-{kind}-{seed}.safetensors", spec.id(), arm.id).into();

@@ -104,6 +104,15 @@ impl Checkpoint {
         Ok(tower)
     }
 
+    /// Numbers in the tensors of the vision tower.
+    pub fn tower_numbers(&self) -> u64 {
+        let tower = self.layout.published(TOWER);
+        let places = self.shards.places.iter();
+        let own = places.filter(|(name, _)| name.starts_with(&tower));
+        own.map(|(_, place)| place.shape.iter().product::<usize>() as u64)
+            .sum()
+    }
+
     /// The decoder's weights laid out for decoding, without a model in between.
     ///
     /// # Errors

@@ -14,7 +14,9 @@ use crate::op::Outcome;
 use crate::pair::{FrameIndex, PairKey, PreferencePair};
 pub use bank::{FrameBank, LookError};
 pub use replay::Replay;
-pub use tiny::{Director, Plan, Sampling, TinyError, TinyPolicy, TinyState, query_rows};
+pub use tiny::{
+    Director, Plan, Sampling, TinyError, TinyPolicy, TinyState, observation_rows, query_rows,
+};
 
 /// A policy could not go on with an episode.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

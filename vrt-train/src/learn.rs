@@ -3,13 +3,15 @@
 //! A mini-batch is dealt to a fixed number of shards, whatever the number of threads; their gradients are
 //! added in a fixed order, so the same batch gives the same bytes.
 
-use vrt_core::model::ModelError;
 use vrt_core::model::lora::LoraError;
+use vrt_core::model::{ModelError, ParamSpec};
 use vrt_core::pair::PairKey;
 use vrt_core::policy::{Policy, Sampling};
 use vrt_core::sequence::Sequence;
 use vrt_core::shard;
 use vrt_core::view::View;
+
+use crate::optim::AdamW;
 
 /// Shards of a mini-batch. Part of a result's identity: never derived from the machine.
 pub const SHARDS: usize = 4;
@@ -61,6 +63,24 @@ pub trait Learn {
         rate: f32,
         loss: &Loss<'_, T>,
     ) -> Result<Step<T>, LearnError>;
+}
+
+/// Parameters with their optimiser: what a checkpoint of training holds.
+pub trait Trainee {
+    /// Names, shapes and places of the parameters.
+    fn layout(&self) -> Vec<ParamSpec>;
+
+    /// The newest ones, flat.
+    fn parameters(&self) -> &[f32];
+
+    /// The optimiser and its state.
+    fn optimizer(&self) -> &AdamW;
+
+    /// Takes over parameters and optimiser, as read from a checkpoint.
+    ///
+    /// # Errors
+    /// [`LearnError::Model`] if they are of another model.
+    fn restore(&mut self, parameters: Vec<f32>, optimizer: AdamW) -> Result<(), LearnError>;
 }
 
 /// Which parameters are meant.

@@ -12,7 +12,7 @@ use vrt_core::tokenizer::Vocabulary;
 use vrt_core::view::View;
 
 use crate::learn::{
-    Actor, ActorError, Learn, LearnError, Loss, SHARDS, ShardTokens, Step, Weights, deal,
+    Actor, ActorError, Learn, LearnError, Loss, SHARDS, ShardTokens, Step, Trainee, Weights, deal,
 };
 use crate::optim::{AdamW, AdamWConfig, Flat, Trained};
 
@@ -29,7 +29,8 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn trains(self, name: &str) -> bool {
+    /// Whether it holds the parameter of this name.
+    pub fn trains(self, name: &str) -> bool {
         let vision = name.starts_with("visual.");
         let embedding = name.starts_with("model.embed_tokens.") || name.starts_with("lm_head.");
         match self {
@@ -101,25 +102,9 @@ impl Learner {
         })
     }
 
-    /// Names, shapes and places of the parameters.
-    pub fn layout(&self) -> &[ParamSpec] {
-        &self.layout
-    }
-
     /// Threads a step may use.
     pub fn threads(&self) -> usize {
         self.threads
-    }
-
-    /// Takes over parameters and optimiser state, as read from a checkpoint.
-    ///
-    /// # Errors
-    /// [`LearnError::Model`] if they are of another model.
-    pub fn restore(&mut self, parameters: Vec<f32>, optimizer: AdamW) -> Result<(), LearnError> {
-        self.model.load_flat(&parameters)?;
-        self.parameters = parameters;
-        self.optimizer = optimizer;
-        Ok(())
     }
 
     /// One step on a mini-batch. `loss` returns, for a shard, what is logged and the loss's gradient by each
@@ -178,6 +163,27 @@ impl Learner {
         }
         self.model.load_flat(&self.parameters)?;
         Ok(Step { norm, logged })
+    }
+}
+
+impl Trainee for Learner {
+    fn layout(&self) -> Vec<ParamSpec> {
+        self.layout.clone()
+    }
+
+    fn parameters(&self) -> &[f32] {
+        &self.parameters
+    }
+
+    fn optimizer(&self) -> &AdamW {
+        &self.optimizer
+    }
+
+    fn restore(&mut self, parameters: Vec<f32>, optimizer: AdamW) -> Result<(), LearnError> {
+        self.model.load_flat(&parameters)?;
+        self.parameters = parameters;
+        self.optimizer = optimizer;
+        Ok(())
     }
 }
 

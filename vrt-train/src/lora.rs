@@ -3,11 +3,12 @@
 //! Gradients, moments and parameters have the size of the adapters; the base is shared by all threads and never
 //! copied. A shard goes through its episodes one by one and adds their gradients up.
 
+use vrt_core::model::ParamSpec;
 use vrt_core::model::kernels;
 use vrt_core::model::lora::{Lora, LoraError};
 use vrt_core::shard;
 
-use crate::learn::{Learn, LearnError, Loss, SHARDS, Sampled, ShardTokens, Step, deal};
+use crate::learn::{Learn, LearnError, Loss, SHARDS, Sampled, ShardTokens, Step, Trainee, deal};
 use crate::optim::{AdamW, AdamWConfig, Flat, Trained};
 use crate::turns::Turns;
 
@@ -36,12 +37,22 @@ impl LoraLearner {
             threads,
         }
     }
+}
 
-    /// Takes over adapters and optimiser state, as read from a checkpoint.
-    ///
-    /// # Errors
-    /// [`LearnError::Model`] if they are of other adapters.
-    pub fn restore(&mut self, parameters: Vec<f32>, optimizer: AdamW) -> Result<(), LearnError> {
+impl Trainee for LoraLearner {
+    fn layout(&self) -> Vec<ParamSpec> {
+        self.lora.layout()
+    }
+
+    fn parameters(&self) -> &[f32] {
+        &self.parameters
+    }
+
+    fn optimizer(&self) -> &AdamW {
+        &self.optimizer
+    }
+
+    fn restore(&mut self, parameters: Vec<f32>, optimizer: AdamW) -> Result<(), LearnError> {
         self.lora.load_flat(&parameters)?;
         self.parameters = parameters;
         self.optimizer = optimizer;

@@ -73,10 +73,8 @@ impl TinyJudge {
     /// # Errors
     /// [`TinyError`] never in fact: the file was checked when it was read.
     pub fn policy<'a>(&'a self, bank: &'a FrameBank) -> Result<Asked<'a>, TinyError> {
-        Ok(Asked {
-            policy: self.trained.policy(bank, self.sampling)?,
-            spelled: self.spelled.as_deref(),
-        })
+        let policy = self.trained.policy(bank, self.sampling)?;
+        Ok(Asked::new(policy, self.spelled.as_deref()))
     }
 
     /// What it knows, for people, in one line.
@@ -104,7 +102,12 @@ pub struct AskedState {
     told: usize,
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
+    /// The policy; `spelled` is what each token stands for, where replies hold their tokens.
+    pub fn new(policy: TinyPolicy<'a>, spelled: Option<&'a [String]>) -> Self {
+        Self { policy, spelled }
+    }
+
     /// The tokens that were sampled since the last reply: what was put in a token's place was not.
     fn newest(&self, state: &mut AskedState) -> Vec<SampledToken> {
         let Some(spelled) = self.spelled else {

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use vrt_core::model::Tiny;
 use vrt_train::atomic::{self, FileError};
 use vrt_train::checkpoint::{Checkpoint, load_weights, save_weights};
+use vrt_train::learn::Trainee;
 use vrt_train::learner::Learner;
 
 use crate::stage::{StageContext, StageError};
@@ -83,7 +84,7 @@ impl Keeper {
             return Ok(());
         }
         let path = kept(&self.work, done);
-        save_weights(&path, learner.layout(), &learner.parameters).map_err(failed)
+        save_weights(&path, &learner.layout(), &learner.parameters).map_err(failed)
     }
 
     /// Copies all of them into the stage's entry.
@@ -107,7 +108,7 @@ impl Keeper {
 pub fn write_weights(cx: &StageContext, learner: &Learner) -> Result<(), StageError> {
     save_weights(
         &cx.out().join(WEIGHTS),
-        learner.layout(),
+        &learner.layout(),
         &learner.parameters,
     )
     .map_err(failed)
@@ -134,7 +135,7 @@ pub fn run<T: Serialize + DeserializeOwned, M: Serialize>(
     mut step: impl FnMut(&mut Learner, &mut T, u64) -> Result<Done<M>, StageError>,
 ) -> Result<(), StageError> {
     let folder = cx.work().join("checkpoints");
-    let layout = learner.layout().to_vec();
+    let layout = learner.layout();
     let mut first = 0;
     if let Some(saved) =
         Checkpoint::load(&folder, &layout, learner.optimizer.config).map_err(failed)?

@@ -63,6 +63,8 @@ pub enum GrammarPart {
 pub struct OpGrammar {
     /// The operation.
     pub name: &'static str,
+    /// Its arguments in the order of their declaration; each has one slot.
+    pub arguments: Vec<&'static str>,
     /// From `<tool_call>` to `</tool_call>`.
     pub parts: Vec<GrammarPart>,
 }
@@ -72,6 +74,7 @@ impl OpGrammar {
     pub fn new(name: &'static str, arguments: &[(&'static str, Vec<GrammarPart>)]) -> Self {
         let mut grammar = Self {
             name,
+            arguments: arguments.iter().map(|(argument, _)| *argument).collect(),
             parts: Vec::new(),
         };
         grammar.fixed(&opening(name));

@@ -14,7 +14,7 @@ use crate::model::decode::{Cache, DecodeError, Engine, Feed, NewRow};
 use crate::model::encode::Encoder;
 use crate::model::sampling;
 use crate::model::weights::{DecoderWeights, WeightsError};
-use crate::pair::{FrameIndex, PreferencePair};
+use crate::pair::{FrameIndex, Pool, PreferencePair};
 use crate::rng::{self, Purpose};
 use crate::sequence::{Input, Sequence, Target};
 use crate::tokenizer::{Piece, Vocabulary, VocabularyError};
@@ -133,6 +133,28 @@ pub fn query_rows(
         sequence.show(vocabulary.frame(pair.pool(), frame)?, frame);
     }
     Ok(sequence)
+}
+
+/// The rows of what came of a unit's call: its pictures, or the piece of its fault.
+///
+/// # Errors
+/// [`VocabularyError::Unknown`] for a frame without a piece.
+pub fn observation_rows(
+    vocabulary: &Vocabulary,
+    pool: Pool,
+    observation: Observation<'_>,
+    sequence: &mut Sequence,
+) -> Result<(), VocabularyError> {
+    match observation {
+        Observation::Outcome { outcome, oldest } => {
+            sequence.outcome(oldest);
+            for &view in &outcome.views {
+                sequence.show(vocabulary.frame(pool, view.frame())?, view);
+            }
+        }
+        Observation::Fault(fault) => sequence.give(vocabulary.id(&Piece::Fault(fault.row()))?),
+    }
+    Ok(())
 }
 
 impl<'a> TinyPolicy<'a> {
@@ -417,19 +439,10 @@ impl TinyPolicy<'_> {
     /// Writes into an episode what came of its last unit.
     fn append(&self, state: &mut TinyState, observation: Observation<'_>) -> Result<(), TinyError> {
         let from = state.sequence.rows.len();
-        match observation {
-            Observation::Outcome { outcome, oldest } => {
-                state.sequence.outcome(oldest);
-                for &view in &outcome.views {
-                    let name = self.vocabulary.frame(state.pair.pool(), view.frame())?;
-                    state.sequence.show(name, view);
-                }
-                state.calls += 1;
-            }
-            Observation::Fault(fault) => {
-                let piece = self.vocabulary.id(&Piece::Fault(fault.row()))?;
-                state.sequence.give(piece);
-            }
+        let pool = state.pair.pool();
+        observation_rows(self.vocabulary, pool, observation, &mut state.sequence)?;
+        if let Observation::Outcome { .. } = observation {
+            state.calls += 1;
         }
         let rows = self.pending(&state.pair, &state.sequence, from)?;
         state.pending.extend(rows);

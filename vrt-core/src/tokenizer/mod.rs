@@ -4,9 +4,10 @@
 //! One piece is one decision: fixed text that leaves no choice is fused (`</Think>\n<Answer>` is a single
 //! piece), so a trace of 300 characters is about 40 tokens. Frames are named relative to an anchor: inside a
 //! call, a frame piece sets the anchor and each offset piece after it names the frame that far away, saturating
-//! at the ends of the video; a frame that the call already names is not written twice. Rendering is the only
-//! direction needed: tokens are never made from text.
+//! at the ends of the video; a frame that the call already names is not written twice. What the policy has sampled is
+//! only ever rendered: tokens are made from text where somebody else has written it, and it is to be learned.
 
+mod reading;
 mod spelling;
 
 use std::collections::HashMap;
@@ -98,6 +99,9 @@ pub enum VocabularyError {
         /// What could be.
         known: Vec<&'static str>,
     },
+    /// A unit that asks for more than one thing.
+    #[error("the unit makes {0} calls; the tiny policy closes its unit after one")]
+    Calls(usize),
     /// A call with too few or too many arguments.
     #[error(
         "`{name}` takes {expected} arguments, {given} were given; spell each, in the order of its declaration"

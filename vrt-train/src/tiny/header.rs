@@ -159,6 +159,25 @@ pub struct Provenance {
     pub seed: u64,
     /// The code that wrote the file.
     pub revision: String,
+    /// What it was trained with since, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub since: Vec<Training>,
+}
+
+/// A stage on somebody's own pairs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// The stage.
+    pub stage: String,
+    /// blake3 of everything that decided its result.
+    pub settings: String,
+    /// The preference file.
+    pub data: String,
+    /// Pairs of it that could teach.
+    pub pairs: usize,
+    /// The training seed.
+    pub seed: u64,
 }
 
 impl Header {

@@ -21,7 +21,7 @@ use vrt_core::pair::Pool;
 use vrt_core::policy::{FrameBank, Sampling, TinyError, TinyPolicy};
 use vrt_core::tokenizer::Vocabulary;
 
-pub use header::{FORMAT, Header, Language, Provenance, Sizes, WorldRecord};
+pub use header::{FORMAT, Header, Language, Provenance, Sizes, Training, WorldRecord};
 
 use crate::atomic::{self, FileError};
 use crate::checkpoint::{named, to_safetensors};
@@ -213,6 +213,11 @@ impl TrainedTiny {
     /// The operations that it is offered.
     pub fn offered(&self) -> Offered {
         self.offered
+    }
+
+    /// Its weights.
+    pub fn model(&self) -> &Tiny {
+        &self.model
     }
 
     /// The words it reads and writes.

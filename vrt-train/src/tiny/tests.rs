@@ -37,6 +37,7 @@ fn header() -> Header {
             step: None,
             seed: 7,
             revision: "unversioned".to_owned(),
+            since: Vec::new(),
         },
     }
 }

@@ -1,4 +1,4 @@
-//! `vrt train`: the paper's three stages on real preference files, and what comes of them as a checkpoint.
+//! `vrt train`: the paper's three stages on real preference files, and what comes of them as a judge.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -21,8 +21,11 @@ Examples:
   vrt train export --config train.toml --stage grpo --out judge/
   vrt eval videogen-rewardbench --data eval.csv --videos videos/ --checkpoint judge/
       the trained judge as a checkpoint, and how good it is
+  vrt judge a.gif b.gif --caption \"…\" --tiny runs/tiny/grpo/policy.safetensors
+      a tiny policy is a judge as its last stage left it
 
-The smallest file; docs/training.md explains every line:
+The smallest file; docs/training.md explains every line. A tiny policy of the experiments is trained with
+`tiny = \"policy.safetensors\"` in the place of `checkpoint`, and without [rules] and [adapters]:
   checkpoint = \"Qwen2.5-VL-3B-Instruct\"
   out = \"runs/judge\"
 
@@ -51,7 +54,7 @@ The smallest file; docs/training.md explains every line:
   batch = 32
   schedule = { peak = 1e-5, decay = \"linear\" }";
 
-/// Trains adapters on a checkpoint: cold start, rejection-sampling fine-tuning, GRPO
+/// Trains adapters on a checkpoint, or a tiny policy: cold start, rejection-sampling fine-tuning, GRPO
 #[derive(Debug, Args)]
 #[command(after_help = AFTER)]
 pub struct TrainArgs {
@@ -67,7 +70,8 @@ enum Command {
     Rft(StageArgs),
     /// Stage 3: reinforcement with a named objective
     Grpo(StageArgs),
-    /// Writes the checkpoint with a stage's adapters added, for `--checkpoint` and for transformers
+    /// Writes the checkpoint with a stage's adapters added, for `--checkpoint` and for transformers; or copies a stage's tiny
+    /// policy, for `--tiny`
     Export(ExportArgs),
 }
 
@@ -86,11 +90,11 @@ struct ExportArgs {
     /// The file that the stage was trained with
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Whose adapters
+    /// Whose result
     #[arg(long, value_enum)]
     stage: StageName,
-    /// The folder to write; it must not exist
-    #[arg(long, value_name = "DIR")]
+    /// The folder to write, or the file of a tiny policy; it must not exist
+    #[arg(long, value_name = "PATH")]
     out: PathBuf,
 }
 
@@ -108,11 +112,13 @@ impl From<TrainError> for Failure {
                 Exit::Storage
             }
             TrainError::Open(_)
+            | TrainError::Tiny(_)
             | TrainError::Weights(_)
             | TrainError::Lora(_)
             | TrainError::Actor(_)
             | TrainError::Grpo(GrpoError::Actor(_)) => Exit::Judge,
             TrainError::Stage(_)
+            | TrainError::Exists(_)
             | TrainError::Journal(_)
             | TrainError::File(_)
             | TrainError::Saved(_)

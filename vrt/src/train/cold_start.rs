@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use vrt_core::episode::Rules;
-use vrt_core::op::PaperOps;
+use vrt_core::op::OpSet;
 use vrt_train::atomic::FileError;
 use vrt_train::rejection::{Rejection, right};
 use vrt_view::TraceRecord;
 
 use super::pairs::{Pairs, Shown};
-use super::script::Script;
+use super::script::{Script, ScriptError};
 use super::tables::Keep;
 use crate::prompt::DimensionWording;
 use crate::traces::{BadLine, LineFault, Lines, judged_record, replay};
@@ -76,6 +76,16 @@ pub enum TracesError {
         /// Frames of the file.
         now: u32,
     },
+    /// A trace that does not fit the model.
+    #[error("{}:{line}: {error}", file.display())]
+    Script {
+        /// The file of traces.
+        file: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// Its pair, and why.
+        error: ScriptError,
+    },
     /// Nothing is left to learn.
     #[error(
         "`{}` has no trace to learn from: {ledger:?}; `cold_start.keep = \"formatted\"` takes wrong ones as well", file.display()
@@ -88,16 +98,18 @@ pub enum TracesError {
     },
 }
 
-/// Reads the traces, in the order of the file. A trace that does not come out again under these rules is an error.
+/// Reads the traces, in the order of the file. A trace that does not come out again under these rules, or that `check`
+/// refuses, is an error.
 ///
 /// # Errors
 /// [`TracesError`].
-pub fn read(
+pub fn read<O: OpSet>(
     path: &Path,
     keep: Keep,
     pairs: &Pairs,
     rules: &Rules,
     dimensions: &[DimensionWording; 3],
+    check: impl Fn(&Script) -> Result<(), ScriptError>,
 ) -> Result<(Vec<Script>, TraceLedger), TracesError> {
     let file = File::open(path).map_err(FileError::at("read", path))?;
     let mut lines = Lines::new(path, BufReader::new(file));
@@ -127,9 +139,15 @@ pub fn read(
         *fate += 1;
         let learned = ledger.kept > scripts.len() as u64;
         if learned {
-            replay::<PaperOps>(&record, rules, dimensions)
+            replay::<O>(&record, rules, dimensions)
                 .map_err(|error| line.bad(LineFault::from(error)))?;
-            scripts.push(Script::of_record(&record, shown));
+            let script = Script::of_record(&record, shown);
+            check(&script).map_err(|error| TracesError::Script {
+                file: path.to_owned(),
+                line: line.number,
+                error,
+            })?;
+            scripts.push(script);
         }
     }
     if scripts.is_empty() {

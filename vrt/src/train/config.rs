@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use vrt_core::objective::Objective;
 
+use super::choice::{WithCheckpoint, WithTiny};
 use super::stage::StageName;
-use super::tables::TrainConfig;
+use super::tables::{ModelTable, Start, TrainConfig, Written};
 use crate::rewards::objective::WithObjective;
 
 /// A file cannot be used.
@@ -30,6 +31,14 @@ pub enum ConfigError {
         path: PathBuf,
         /// Which number.
         error: vrt_core::objective::ObjectiveError,
+    },
+    /// It names neither a checkpoint nor a tiny policy.
+    #[error(
+        "{}: nothing is named that could be trained; say `checkpoint = \"FOLDER\"` or `tiny = \"FILE\"`", path.display()
+    )]
+    NoModel {
+        /// The file.
+        path: PathBuf,
     },
     /// The stage has no table.
     #[error("{}: there is no [{table}]; `vrt train --help` has an example", path.display())]
@@ -66,22 +75,22 @@ impl ConfigFile {
     /// # Errors
     /// [`ConfigError`].
     pub fn parse(path: &Path, text: String) -> Result<Self, ConfigError> {
-        let parsed: Result<TrainConfig, _> = toml::from_str(&text);
-        let mut config = parsed.map_err(|error| ConfigError::Toml {
+        let refused = |error| ConfigError::Toml {
             path: path.to_owned(),
             error,
-        })?;
+        };
+        let written: Written = toml::from_str(&text).map_err(refused)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let mut paths = vec![
-            &mut config.checkpoint,
-            &mut config.out,
-            &mut config.data.file,
-            &mut config.data.videos,
-        ];
-        paths.extend(config.cold_start.as_mut().map(|table| &mut table.traces));
-        for path in paths {
-            *path = folder.join(&*path);
+        let config = written
+            .resolved(folder)
+            .ok_or_else(|| ConfigError::NoModel {
+                path: path.to_owned(),
+            })?;
+        match &config.model {
+            ModelTable::Checkpoint(_) => toml::from_str::<WithCheckpoint>(&text).map(drop),
+            ModelTable::Tiny(_) => toml::from_str::<WithTiny>(&text).map(drop),
         }
+        .map_err(refused)?;
         let file = Self {
             path: path.to_owned(),
             text,
@@ -135,6 +144,25 @@ impl ConfigFile {
             path: self.path.clone(),
             table: stage.key(),
         })
+    }
+}
+
+impl ConfigFile {
+    /// Where a stage starts from; `None` is the model as it is named.
+    ///
+    /// # Errors
+    /// [`ConfigError::NoTable`].
+    pub fn start(&self, stage: StageName) -> Result<Option<StageName>, ConfigError> {
+        let config = &self.config;
+        let start = match stage {
+            StageName::ColdStart => {
+                self.table(stage, config.cold_start.as_ref())?;
+                return Ok(None);
+            }
+            StageName::Rft => self.table(stage, config.rft.as_ref())?.start,
+            StageName::Grpo => self.table(stage, config.grpo.as_ref())?.start,
+        };
+        Ok(Start::stage(start))
     }
 }
 

@@ -9,6 +9,7 @@ use vrt_train::atomic::FileError;
 use vrt_train::grpo::GrpoError;
 use vrt_train::learn::{ActorError, LearnError};
 use vrt_train::rejection::Harvest;
+use vrt_train::tiny::TinyFileError;
 
 use super::cold_start::TracesError;
 use super::config::ConfigError;
@@ -65,7 +66,13 @@ pub enum TrainError {
     /// A pair could not be sampled.
     #[error(transparent)]
     Policy(#[from] PolicyError),
-    /// The adapters do not make a policy.
+    /// A file with a tiny policy: the one that is trained, or a stage's result.
+    #[error(transparent)]
+    Tiny(#[from] TinyFileError),
+    /// A file that is to be written is there already.
+    #[error("`{}` exists already; name another --out", .0.display())]
+    Exists(PathBuf),
+    /// The parameters do not make a policy.
     #[error("{0}")]
     Actor(ActorError),
     /// A step.

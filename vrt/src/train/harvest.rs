@@ -1,15 +1,14 @@
-//! In: a policy and pairs. Out: its right episodes, one a pair, sampled through a journal: what has ended is not sampled again.
+//! In: a model and pairs. Out: its right episodes, one a pair, sampled through a journal: what has ended is not sampled again.
 
 use serde_json::{Map, Value};
-use vrt_core::episode::Rules;
 use vrt_core::ledger::Ledger;
-use vrt_core::op::PaperOps;
 use vrt_core::pair::PreferencePair;
-use vrt_core::policy::Policy;
+use vrt_core::policy::Sampling;
 use vrt_core::rollout::rollout;
 use vrt_train::rejection::{Harvest, best};
 
 use super::TrainError;
+use super::model::Model;
 use super::pairs::Pairs;
 use super::script::Script;
 use super::stage::StageFolder;
@@ -33,29 +32,31 @@ pub struct Gathered {
 ///
 /// # Errors
 /// [`TrainError`]: the journal, a pair that cannot be opened, or no right episode at all.
-pub fn gather<P: Policy>(
-    policy: &P,
+pub fn gather<M: Model>(
+    model: &M,
+    sampling: Sampling,
     pairs: &Pairs,
     samples: u32,
-    rules: &Rules,
     threads: usize,
     folder: &StageFolder,
     run: Map<String, Value>,
 ) -> Result<Gathered, TrainError> {
+    let policy = model.policy(sampling).map_err(TrainError::Actor)?;
+    let rules = model.rules();
     let path = folder.join("samples.jsonl");
     let journal = Journal::open(&path, run)?;
     let mut gathered = Gathered {
         scripts: Vec::new(),
         harvest: Harvest::default(),
-        ledger: Ledger::of::<PaperOps>(),
+        ledger: Ledger::of::<M::Ops>(),
     };
     let progress = Progress::start("samples", pairs.len() * samples as usize);
     let all: Vec<usize> = (0..pairs.len()).collect();
     for chunk in all.chunks(CHUNK) {
         let shown: Vec<PreferencePair> = chunk.iter().map(|&at| pairs.pair(at)).collect();
         let watch = |ended: crate::server::Progress<'_>| progress.advance(ended.recalled);
-        let journaled = Journaled::new(policy, &journal).watched(&watch);
-        let sampled = rollout::<PaperOps, _>(&journaled, &shown, samples, rules, threads);
+        let journaled = Journaled::new(&policy, &journal).watched(&watch);
+        let sampled = rollout::<M::Ops, _>(&journaled, &shown, samples, rules, threads);
         // A journal that cannot be written is the cause of what failed after it.
         journaled.close()?;
         let (rollouts, ledger) = sampled?;
@@ -66,6 +67,7 @@ pub fn gather<P: Policy>(
             let script = kept.map(|sample| Script::of_episode(&sample.episode, pairs.as_shown(at)));
             gathered.scripts.extend(script);
         }
+        model.forget();
     }
     progress.finish();
     if gathered.scripts.is_empty() {

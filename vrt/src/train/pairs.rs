@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rand::seq::SliceRandom;
 use serde::Serialize;
-use vrt_core::pair::{PairKey, PreferencePair, Verdict};
+use vrt_core::pair::{PairKey, Pool, PreferencePair, Verdict};
 use vrt_core::rng::{self, Purpose};
 use vrt_train::atomic::FileError;
 
@@ -12,10 +12,10 @@ use super::tables::DataTable;
 use crate::data::{DataSet, TableError};
 use crate::eval::table::{printable, unusable};
 use crate::eval::{Case, DataFile, Depth, Show, Sides, Stage, Survey, UnusablePair, cases};
-use crate::video::Limits;
+use crate::video::{Info, Limits};
 
-/// How unusable videos are mended.
-const CURE: &str = "check `data.videos`, or leave them out with `data.skip_unusable = true`";
+/// How unusable pairs are mended.
+const CURE: &str = "mend `data`, or leave them out with `data.skip_unusable = true`";
 
 /// What became of the rows of a file; they sum to `rows`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -28,7 +28,7 @@ pub struct PairLedger {
     pub dropped: BTreeMap<String, usize>,
     /// Pairs without a label in some dimension, or overall.
     pub unlabelled: usize,
-    /// Pairs whose videos cannot be used.
+    /// Pairs that cannot be used: their videos, or for the model.
     pub unusable: usize,
 }
 
@@ -46,8 +46,8 @@ pub enum PairsError {
         "`{0}` is no folder; `data.videos` names the one that the paths in the file start from"
     )]
     NoFolder(String),
-    /// Videos that cannot be used.
-    #[error("{}", unusable(.0, "show a video that cannot be used", CURE))]
+    /// Pairs that cannot be used: their videos, or for the model.
+    #[error("{}", unusable(.0, "cannot be used", CURE))]
     Unusable(Vec<UnusablePair>),
     /// Nothing is left.
     #[error(
@@ -76,6 +76,9 @@ fn reasons(ledger: &PairLedger) -> String {
     }
 }
 
+/// Whether a model can be asked about a caption and videos of so many frames; why not.
+pub type Fit<'a> = dyn Fn(&str, Pool) -> Result<(), String> + 'a;
+
 /// The pairs of a run.
 pub struct Pairs {
     /// The file.
@@ -89,7 +92,7 @@ pub struct Pairs {
 }
 
 impl Pairs {
-    /// Reads the file and looks at each video.
+    /// Reads the file and looks at each video. A pair whose caption and videos do not `fit` the model cannot be used.
     ///
     /// # Errors
     /// [`PairsError`].
@@ -98,6 +101,7 @@ impl Pairs {
         depth: Depth,
         seed: u64,
         threads: usize,
+        fit: &Fit<'_>,
     ) -> Result<Self, PairsError> {
         if !table.videos.is_dir() {
             return Err(PairsError::NoFolder(table.videos.display().to_string()));
@@ -115,11 +119,16 @@ impl Pairs {
         let survey = Survey::of(&labelled, &table.videos, &limits, depth, threads, &|| ());
         let (mut usable, mut refused) = (Vec::new(), Vec::new());
         for pair in labelled {
-            match survey.pair(&pair) {
+            let fitting = |[first, second]: [Info; 2]| {
+                fit(&pair.caption, Pool::new(first.frames, second.frames))?;
+                Ok([first, second])
+            };
+            let seen = survey.pair(&pair).map_err(ToString::to_string);
+            match seen.and_then(fitting) {
                 Ok(videos) => usable.push((pair, videos)),
-                Err(why) => refused.push(UnusablePair {
+                Err(reason) => refused.push(UnusablePair {
                     row: pair.row,
-                    reason: why.to_string(),
+                    reason,
                 }),
             }
         }
@@ -229,4 +238,12 @@ pub struct Shown {
     pub case: usize,
     /// The order.
     pub sides: Sides,
+}
+
+impl Shown {
+    /// Another one for each of the two orders.
+    pub fn key(self) -> PairKey {
+        let swapped = u64::from(self.sides == Sides::Swapped);
+        PairKey(2 * self.case as u64 + swapped)
+    }
 }

@@ -1,15 +1,20 @@
-//! In: a configuration. Out: what a stage would do and need, without a weight being read.
+//! In: a configuration. Out: what a stage would do and need, without a weight of a checkpoint being read.
 
 use std::fmt::Write;
 
-use vrt_checkpoint::Checkpoint;
-use vrt_core::model::lora::adapters;
-use vrt_train::learn::SHARDS;
+use vrt_core::op::{OpSet, PaperOps};
+use vrt_core::with_offered;
+use vrt_train::tiny::TrainedTiny;
 
 use super::config::ConfigFile;
+use super::model::Model;
+use super::outlook::Outlook;
 use super::pairs::{PairLedger, Pairs};
+use super::script::{Script, ScriptError};
 use super::stage::{StageFolder, StageName};
-use super::{TrainError, cold_start, start, threads};
+use super::tables::ModelTable;
+use super::tiny::{self, TinyModel};
+use super::{TrainError, cold_start, pairs};
 use crate::eval::table::grouped;
 use crate::eval::{Depth, Estimate, Show};
 
@@ -19,17 +24,42 @@ use crate::eval::{Depth, Estimate, Show};
 /// [`TrainError`]: whatever would stop the stage before its first step.
 pub fn plan(file: &ConfigFile, stage: StageName) -> Result<String, TrainError> {
     let config = &file.config;
-    let start = start(file, stage)?;
-    let depth = Depth::Frames(config.rules.initial_per_video);
-    let pairs = Pairs::load(&config.data, depth, config.seed, threads(config))?;
-    let checkpoint = Checkpoint::open(&config.checkpoint)?;
+    file.start(stage)?;
+    match &config.model {
+        ModelTable::Checkpoint(table) => {
+            let depth = Depth::Frames(table.rules.initial_per_video);
+            let pairs = pairs(config, depth, &|_, _| Ok(()))?;
+            let outlook = Outlook::of_checkpoint(table)?;
+            text::<PaperOps>(file, stage, &outlook, &pairs, &|_| Ok(()))
+        }
+        ModelTable::Tiny(path) => {
+            let trained = TrainedTiny::read(path)?;
+            let outlook = Outlook::of_tiny(&trained);
+            let depth = Depth::Frames(outlook.rules.initial_per_video);
+            let pairs = pairs(config, depth, &tiny::fit(&trained))?;
+            with_offered!(trained.offered(), Ops => {
+                let model = TinyModel::<Ops>::new(trained)?;
+                text::<Ops>(file, stage, &outlook, &pairs, &|script| model.check(script, &pairs))
+            })
+        }
+    }
+}
+
+fn text<O: OpSet>(
+    file: &ConfigFile,
+    stage: StageName,
+    outlook: &Outlook,
+    pairs: &Pairs,
+    check: &dyn Fn(&Script) -> Result<(), ScriptError>,
+) -> Result<String, TrainError> {
+    let config = &file.config;
     let mut text = String::new();
     let mut line = |name: &str, said: String| {
         // Writing to a text does not fail.
         let _ = writeln!(text, "{name:<12} {said}");
     };
     line("stage", stage.to_string());
-    line("checkpoint", checkpoint.config().describe());
+    line(outlook.kind, outlook.described.clone());
     line("pairs", described(&pairs.ledger));
     match stage {
         StageName::ColdStart => {
@@ -37,7 +67,7 @@ pub fn plan(file: &ConfigFile, stage: StageName) -> Result<String, TrainError> {
             let dimensions = config.data.benchmark.benchmark().dimensions();
             let (traces, keep) = (&table.traces, table.keep);
             let (scripts, ledger) =
-                cold_start::read(traces, keep, &pairs, &config.rules, dimensions)?;
+                cold_start::read::<O>(traces, keep, pairs, &outlook.rules, dimensions, check)?;
             line(
                 "traces",
                 format!("{} of {} lines are learned", ledger.kept, ledger.lines),
@@ -47,9 +77,9 @@ pub fn plan(file: &ConfigFile, stage: StageName) -> Result<String, TrainError> {
         StageName::Rft => {
             let table = file.table(stage, config.rft.as_ref())?;
             let samples = u64::from(table.samples.get());
-            let rules = &config.rules;
+            let Outlook { rules, pixels, .. } = outlook;
             let shows = [Show::Plain];
-            let one = Estimate::of(pairs.cases(), &shows, rules, config.pixels(), |_, _| false);
+            let one = Estimate::of(pairs.cases(), &shows, rules, *pixels, |_, _| false);
             line(
                 "samples",
                 format!("{} episodes", grouped(samples * one.episodes)),
@@ -78,34 +108,20 @@ pub fn plan(file: &ConfigFile, stage: StageName) -> Result<String, TrainError> {
             line("passes", format!("{passes:.2} over the pairs"));
         }
     }
-    let begins = match start.stage() {
-        None => "the checkpoint as it is".to_owned(),
-        Some(before) if StageFolder::new(&config.out, before).is_done() => {
-            format!("the result of {before}")
-        }
+    let at = |stage| StageFolder::new(&config.out, stage, outlook.result);
+    let begins = match file.start(stage)? {
+        None => format!("the {} as it is", outlook.kind),
+        Some(before) if at(before).is_done() => format!("the result of {before}"),
         Some(before) => format!("the result of {before}, which is not there yet"),
     };
     line("start", begins);
-    let decoder = &checkpoint.config().decoder;
-    let trained = adapters(decoder, config.adapters) as u64;
-    let embedding = (decoder.vocab * decoder.dim) as u64;
-    let untied = if checkpoint.config().model.text.tied {
-        0
-    } else {
-        embedding
+    let (name, size) = &outlook.trained;
+    line(name, size.clone());
+    let sampling = match stage {
+        StageName::ColdStart => 0,
+        StageName::Rft | StageName::Grpo => outlook.sampling,
     };
-    let samples = stage != StageName::ColdStart;
-    // 32 bits a number: the base, the weights laid out for decoding, and of the adapters parameters twice, both moments,
-    // the reference and a gradient a shard.
-    let base = decoder.macs() as u64 + untied;
-    let decoding = if samples {
-        decoder.macs() as u64 + embedding
-    } else {
-        0
-    };
-    let own = trained * (5 + SHARDS as u64);
-    line("adapters", format!("{} parameters", grouped(trained)));
-    let bytes = 4.0 * (base + decoding + own) as f64;
+    let bytes = 4.0 * (outlook.learning + sampling) as f64;
     let size = match bytes {
         1e9.. => format!("{:.1} GB", bytes / 1e9),
         _ => format!("{:.1} MB", bytes / 1e6),
@@ -114,7 +130,7 @@ pub fn plan(file: &ConfigFile, stage: StageName) -> Result<String, TrainError> {
         "memory",
         format!("{size} of weights, activations not counted"),
     );
-    let folder = StageFolder::new(&config.out, stage);
+    let folder = at(stage);
     let state = match (folder.is_done(), folder.join("run.json").exists()) {
         (true, _) => "it has ended: nothing would be done",
         (_, true) => "it was begun: it would go on",
@@ -133,7 +149,7 @@ fn described(ledger: &PairLedger) -> String {
         ));
     }
     if ledger.unusable > 0 {
-        parts.push(format!("{} whose videos cannot be used", ledger.unusable));
+        parts.push(format!("{} that cannot be used", ledger.unusable));
     }
     for (reason, rows) in &ledger.dropped {
         parts.push(format!("{rows} × {reason}"));

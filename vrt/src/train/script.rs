@@ -1,23 +1,24 @@
-//! In: an episode that somebody has written. Out: the sequence that is learned from it, its pictures looked at anew.
+//! In: an episode that somebody has written. Out: what is kept of it until its turn to be learned comes.
 
-use vrt_core::episode::{Episode, Rules};
-use vrt_core::op::PaperOps;
+use vrt_core::episode::Episode;
 use vrt_core::pair::FrameIndex;
-use vrt_core::policy::Reply;
-use vrt_train::turns::Turns;
+use vrt_core::policy::{LookError, Reply};
+use vrt_core::tokenizer::VocabularyError;
 use vrt_view::TraceRecord;
 
 use super::pairs::{Pairs, Shown};
-use crate::checkpoint::{AskError, Gallery, Reader, Unit};
-use crate::prompt::Prompt;
-use crate::traces::{reply, retell};
+use crate::checkpoint::AskError;
+use crate::traces::reply;
 
 /// An episode to be learned: its pictures are made when its turn comes, so that no more than a mini-batch is in memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Script {
-    shown: Shown,
-    initial: Vec<FrameIndex>,
-    replies: Vec<Reply>,
+    /// The pair, in the order in which it was shown.
+    pub shown: Shown,
+    /// The frames that were shown first.
+    pub initial: Vec<FrameIndex>,
+    /// The units.
+    pub replies: Vec<Reply>,
 }
 
 /// An episode cannot be learned.
@@ -27,22 +28,43 @@ pub struct ScriptError {
     /// The pair's row.
     pub row: usize,
     /// Why.
-    pub error: AskError,
+    pub error: LessonError,
 }
 
-/// What reads and shows.
-#[derive(Clone, Copy)]
-pub struct Classroom<'a> {
-    /// The checkpoint.
-    pub reader: &'a Reader,
-    /// Its words.
-    pub prompt: &'a Prompt,
-    /// What an episode may do.
-    pub rules: &'a Rules,
-    /// The pairs.
-    pub pairs: &'a Pairs,
-    /// Fewest and most pixels of a picture.
-    pub pixels: [u64; 2],
+/// Why an episode cannot be learned.
+#[derive(Debug, thiserror::Error)]
+pub enum LessonError {
+    /// The messages do not fit the checkpoint, or a picture cannot be shown to it.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// A unit cannot be spelled with the tiny policy's pieces.
+    #[error("unit {unit}: {error}")]
+    Spell {
+        /// The unit, from 1.
+        unit: usize,
+        /// What has no piece.
+        error: VocabularyError,
+    },
+    /// A unit that is none.
+    #[error("unit {unit}: it is not in the trace format, so that nothing of it can be learned")]
+    Format {
+        /// The unit, from 1.
+        unit: usize,
+    },
+    /// Tokens that do not spell the text that is kept beside them.
+    #[error(
+        "unit {unit}: its tokens do not spell its text; remove the stage's `samples.jsonl`, to draw them anew"
+    )]
+    Tokens {
+        /// The unit, from 1.
+        unit: usize,
+    },
+    /// The query or what was fetched cannot be named with the tiny policy's pieces.
+    #[error(transparent)]
+    Name(#[from] VocabularyError),
+    /// A picture cannot be shown to the tiny policy.
+    #[error(transparent)]
+    Look(#[from] LookError),
 }
 
 impl Script {
@@ -65,32 +87,11 @@ impl Script {
         }
     }
 
-    /// The sequence. Only units without a fault are learned: as they were sampled where their tokens are known.
-    ///
-    /// # Errors
-    /// [`ScriptError`] if a picture cannot be shown, or the messages do not fit the checkpoint.
-    pub fn turns(&self, room: Classroom<'_>) -> Result<Turns, ScriptError> {
-        let pair = room.pairs.in_order(self.shown);
-        let gallery = Gallery::new(&pair);
-        let replies = self.replies.iter().cloned();
-        let told = retell::<PaperOps>(&pair, &self.initial, replies, room.rules, room.prompt);
-        let mut turns = room.reader.turns();
-        for (told, reply) in told.iter().zip(&self.replies) {
-            let Some((_, asked)) = told.messages.split_last().filter(|_| !told.faulty) else {
-                continue;
-            };
-            let sampled: Option<Vec<u32>> = reply.sampled.iter().map(|one| one.token).collect();
-            let sampled = sampled.filter(|tokens| !tokens.is_empty());
-            let unit = match &sampled {
-                Some(tokens) => Unit::Tokens(tokens),
-                None => Unit::Text(&reply.text),
-            };
-            let told = (room.reader).tell(&mut turns, asked, &gallery, room.pixels, unit);
-            told.map_err(|error| ScriptError {
-                row: room.pairs.cases()[self.shown.case].labelled.row,
-                error,
-            })?;
+    /// The error that names its pair.
+    pub fn refused(&self, pairs: &Pairs, error: impl Into<LessonError>) -> ScriptError {
+        ScriptError {
+            row: pairs.cases()[self.shown.case].labelled.row,
+            error: error.into(),
         }
-        Ok(turns)
     }
 }

@@ -1,21 +1,20 @@
-//! In: the folder of a run. Out: its stages: what each was asked for, where it stands, and the adapters that it ended with.
+//! In: the folder of a run. Out: its stages: what each was asked for, where it stands, and what it ended with.
 //!
 //! ```text
 //! OUT/cold_start/run.json              the settings: a run under others is refused
 //! OUT/cold_start/checkpoints/step-N/   to go on from
 //! OUT/cold_start/metrics.jsonl         a line a step
-//! OUT/cold_start/adapters.safetensors  the result; while it is there, the stage is done
+//! OUT/cold_start/RESULT                adapters.safetensors or policy.safetensors; while it is there, the stage is done
 //! ```
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use vrt_core::model::lora::{Lora, LoraConfig};
+use serde_json::{Map, Value};
 use vrt_train::atomic::{self, FileError};
-use vrt_train::checkpoint::{CheckpointError, load_weights, save_weights};
 
 /// Version of `run.json`.
 const FORMAT: u32 = 1;
@@ -64,14 +63,13 @@ pub struct Settings {
     format: u32,
     /// The stage.
     pub stage: StageName,
-    /// The base: names, sizes and configuration of its files.
-    pub checkpoint: String,
-    /// The adapters.
-    pub adapters: LoraConfig,
-    /// blake3 of the adapters that it starts from; none where these are fresh.
+    /// What tells the model from others.
+    #[serde(flatten)]
+    pub base: Map<String, Value>,
+    /// blake3 of the parameters that it starts from; none where these are the model's own.
     pub start: Option<String>,
     /// Everything else.
-    pub rest: Value,
+    pub rest: Map<String, Value>,
 }
 
 /// A stage cannot be begun, or its files cannot be used.
@@ -80,9 +78,6 @@ pub enum StageError {
     /// A file.
     #[error(transparent)]
     File(#[from] FileError),
-    /// Adapters or a checkpoint.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
     /// The settings are not those of this program.
     #[error("{}: {problem}; remove the folder to begin anew", path.display())]
     Damaged {
@@ -102,20 +97,20 @@ pub enum StageError {
         differ: Vec<String>,
     },
     /// A stage that is to be gone on from has no result.
-    #[error("`{}` has no result of {stage}; run `vrt train {stage}` first, or say `start = \"checkpoint\"`", folder.display())]
+    #[error("`{}` has no result of {stage}; run `vrt train {stage}` first, or start from the model itself: `start = \"checkpoint\"`, or `\"tiny\"`", folder.display())]
     NotRun {
         /// Where it should be.
         folder: PathBuf,
         /// The stage.
         stage: StageName,
     },
-    /// The result is of another base, or other adapters.
-    #[error("`{}` holds adapters of another {what}; train all stages with one `checkpoint` and one `adapters`", folder.display())]
+    /// The result is of another model.
+    #[error("`{}` belongs to another model (other {}); train all stages with the same", folder.display(), differ.join(", "))]
     OtherBase {
         /// The stage's folder.
         folder: PathBuf,
         /// What differs.
-        what: &'static str,
+        differ: Vec<String>,
     },
 }
 
@@ -124,14 +119,16 @@ pub enum StageError {
 pub struct StageFolder {
     path: PathBuf,
     stage: StageName,
+    result: &'static str,
 }
 
 impl StageFolder {
-    /// Where a stage of a run is.
-    pub fn new(out: &Path, stage: StageName) -> Self {
+    /// Where a stage of a run is; `result` is the name of the file that it ends with.
+    pub fn new(out: &Path, stage: StageName, result: &'static str) -> Self {
         Self {
             path: out.join(stage.key()),
             stage,
+            result,
         }
     }
 
@@ -145,8 +142,9 @@ impl StageFolder {
         &self.path
     }
 
-    fn result(&self) -> PathBuf {
-        self.join("adapters.safetensors")
+    /// What it ends with.
+    pub fn result(&self) -> PathBuf {
+        self.join(self.result)
     }
 
     fn settings(&self) -> PathBuf {
@@ -193,58 +191,41 @@ impl StageFolder {
         known.map(Some).map_err(problem)
     }
 
-    /// Writes the result.
+    /// The result of a stage of the same model.
     ///
     /// # Errors
-    /// [`StageError::Checkpoint`].
-    pub fn finish(&self, lora: &Lora) -> Result<(), StageError> {
-        Ok(save_weights(
-            &self.result(),
-            &lora.layout(),
-            lora.parameters(),
-        )?)
-    }
-
-    /// Puts the stage's result into adapters over the same base.
-    ///
-    /// # Errors
-    /// [`StageError`] if there is none, or it is of another base.
-    pub fn load(&self, lora: &mut Lora, checkpoint: &str) -> Result<(), StageError> {
+    /// [`StageError`] if there is none, or it is of another one.
+    pub fn result_of(&self, base: &Map<String, Value>) -> Result<PathBuf, StageError> {
         let Some(settings) = self.read()?.filter(|_| self.is_done()) else {
             return Err(StageError::NotRun {
                 folder: self.path.clone(),
                 stage: self.stage,
             });
         };
-        let other = |what| StageError::OtherBase {
-            folder: self.path.clone(),
-            what,
-        };
-        if settings.checkpoint != checkpoint {
-            return Err(other("checkpoint"));
+        let mut differ = Vec::new();
+        compare(&settings.base, base, &mut differ);
+        match differ.is_empty() {
+            true => Ok(self.result()),
+            false => Err(StageError::OtherBase {
+                folder: self.path.clone(),
+                differ,
+            }),
         }
-        if settings.adapters != lora.config() {
-            return Err(other("rank or alpha"));
-        }
-        let parameters = load_weights(&self.result(), &lora.layout())?;
-        // As many as the layout has.
-        lora.load_flat(&parameters)
-            .map_err(|_| other("rank or alpha"))
     }
 }
 
 impl Settings {
-    /// The settings of a stage.
+    /// The settings of a stage that starts from these parameters of a model; `fresh` if they are the model's own.
     pub fn new(
         stage: StageName,
-        checkpoint: String,
-        lora: &Lora,
+        base: Map<String, Value>,
+        parameters: &[f32],
         fresh: bool,
-        rest: Value,
+        rest: Map<String, Value>,
     ) -> Self {
         let digest = || {
             let mut hasher = blake3::Hasher::new();
-            for value in lora.parameters() {
+            for value in parameters {
                 hasher.update(&value.to_le_bytes());
             }
             hasher.finalize().to_hex().to_string()
@@ -252,32 +233,45 @@ impl Settings {
         Self {
             format: FORMAT,
             stage,
-            checkpoint,
-            adapters: lora.config(),
+            base,
             start: (!fresh).then(digest),
             rest,
         }
+    }
+
+    /// Its fields by their names.
+    pub fn fields(&self) -> Map<String, Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(fields)) => fields,
+            _ => Map::new(),
+        }
+    }
+
+    /// blake3 of all of them.
+    pub fn digest(&self) -> String {
+        let text = Value::Object(self.fields()).to_string();
+        blake3::hash(text.as_bytes()).to_hex().to_string()
     }
 }
 
 /// The names of what differs.
 fn differences(found: &Settings, wanted: &Settings) -> Vec<String> {
     let mut differ = Vec::new();
-    let mut note = |name: &str, same: bool| {
-        if !same {
-            differ.push(name.to_owned());
-        }
-    };
-    note("stage", found.stage == wanted.stage);
-    note("checkpoint", found.checkpoint == wanted.checkpoint);
-    note("adapters", found.adapters == wanted.adapters);
-    note("start", found.start == wanted.start);
-    let none = serde_json::Map::new();
-    let map = |settings: &'_ Settings| settings.rest.as_object().cloned();
-    let (old, new) = (map(found).unwrap_or_default(), map(wanted).unwrap_or(none));
-    let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
-    for name in names {
-        note(name, old.get(name) == new.get(name));
+    if found.stage != wanted.stage {
+        differ.push("stage".to_owned());
     }
+    compare(&found.base, &wanted.base, &mut differ);
+    if found.start != wanted.start {
+        differ.push("start".to_owned());
+    }
+    compare(&found.rest, &wanted.rest, &mut differ);
     differ
+}
+
+fn compare(found: &Map<String, Value>, wanted: &Map<String, Value>, differ: &mut Vec<String>) {
+    let names: BTreeSet<&String> = found.keys().chain(wanted.keys()).collect();
+    let others = names
+        .into_iter()
+        .filter(|name| found.get(*name) != wanted.get(*name));
+    differ.extend(others.cloned());
 }

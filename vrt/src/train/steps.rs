@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use vrt_train::checkpoint::Checkpoint;
-use vrt_train::lora::LoraLearner;
+use vrt_train::learn::Trainee;
 use vrt_train::metrics::Metrics;
 
 use super::TrainError;
@@ -19,21 +19,21 @@ pub struct Steps {
     pub save_every: u64,
 }
 
-/// Runs all steps, and writes the result. `memory` is whatever else must be remembered between steps.
+/// Runs all steps. `memory` is whatever else must be remembered between them.
 ///
 /// # Errors
 /// The step's own, or a file's.
-pub fn run<T: Serialize + DeserializeOwned, M: Serialize>(
+pub fn run<L: Trainee, T: Serialize + DeserializeOwned, M: Serialize>(
     folder: &StageFolder,
-    learner: &mut LoraLearner,
+    learner: &mut L,
     steps: Steps,
     memory: &mut T,
-    mut step: impl FnMut(&mut LoraLearner, &mut T, u64) -> Result<M, TrainError>,
+    mut step: impl FnMut(&mut L, &mut T, u64) -> Result<M, TrainError>,
 ) -> Result<(), TrainError> {
     let checkpoints = folder.join("checkpoints");
-    let layout = learner.lora.layout();
+    let layout = learner.layout();
     let mut first = 0;
-    if let Some(saved) = Checkpoint::load(&checkpoints, &layout, learner.optimizer.config)? {
+    if let Some(saved) = Checkpoint::load(&checkpoints, &layout, learner.optimizer().config)? {
         first = saved.step;
         *memory = serde_json::from_value(saved.extra).map_err(|error| TrainError::Memory {
             folder: checkpoints.clone(),
@@ -53,13 +53,13 @@ pub fn run<T: Serialize + DeserializeOwned, M: Serialize>(
         if next % steps.save_every == 0 && next < steps.total {
             Checkpoint {
                 step: next,
-                parameters: learner.lora.parameters().to_vec(),
-                optimizer: learner.optimizer.clone(),
+                parameters: learner.parameters().to_vec(),
+                optimizer: learner.optimizer().clone(),
                 extra: serde_json::to_value(&*memory).unwrap_or_default(),
             }
             .save(&checkpoints, &layout)?;
         }
     }
     progress.finish();
-    Ok(folder.finish(&learner.lora)?)
+    Ok(())
 }

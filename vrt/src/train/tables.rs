@@ -1,7 +1,7 @@
 //! In: TOML. Out: the tables of a training file, each number within its range.
 
 use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use vrt_core::episode::Rules;
@@ -15,38 +15,22 @@ use super::stage::StageName;
 use crate::data::{Benchmark, HardToJudge};
 use crate::rewards::objective::Named;
 
-/// What a file says. Paths are relative to the file.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What a file says.
+#[derive(Clone, Debug)]
 pub struct TrainConfig {
-    /// The folder of the checkpoint whose adapters are trained.
-    pub checkpoint: PathBuf,
+    /// What is trained.
+    pub model: ModelTable,
     /// The folder that stages write to, each into one of its own.
     pub out: PathBuf,
-    /// Seed of the adapters, of shuffling and of sampling.
-    #[serde(default)]
+    /// Seed of fresh adapters, of shuffling and of sampling.
     pub seed: u64,
     /// Threads; results do not depend on them. All cores without it.
     pub threads: Option<NonZeroUsize>,
-    /// Most visual tokens of a picture, 28 × 28 pixels each.
-    #[serde(default = "picture_tokens", deserialize_with = "checked::tokens")]
-    pub picture_tokens: u32,
-    /// Units that a thread writes side by side.
-    #[serde(default = "side_by_side")]
-    pub side_by_side: NonZeroUsize,
     /// Steps between two checkpoints.
-    #[serde(default = "save_every")]
     pub save_every: NonZeroU64,
     /// The pairs.
     pub data: DataTable,
-    /// What an episode may do.
-    #[serde(default)]
-    pub rules: Rules,
-    /// The adapters.
-    #[serde(default = "adapters", deserialize_with = "checked::lora")]
-    pub adapters: LoraConfig,
     /// The optimiser.
-    #[serde(default, deserialize_with = "checked::adamw")]
     pub optimizer: AdamWConfig,
     /// Stage 1.
     pub cold_start: Option<ColdStartTable>,
@@ -54,6 +38,95 @@ pub struct TrainConfig {
     pub rft: Option<RftTable>,
     /// Stage 3.
     pub grpo: Option<GrpoTable>,
+}
+
+/// What is trained.
+#[derive(Clone, Debug)]
+pub enum ModelTable {
+    /// Adapters on a checkpoint.
+    Checkpoint(CheckpointTable),
+    /// The tiny policy of this file, which says all else of it.
+    Tiny(PathBuf),
+}
+
+/// Adapters on a checkpoint, and how it is asked.
+#[derive(Clone, Debug)]
+pub struct CheckpointTable {
+    /// The checkpoint's folder.
+    pub folder: PathBuf,
+    /// Most visual tokens of a picture, 28 × 28 pixels each.
+    pub picture_tokens: u32,
+    /// Units that a thread writes side by side.
+    pub side_by_side: NonZeroUsize,
+    /// What an episode may do.
+    pub rules: Rules,
+    /// The adapters.
+    pub adapters: LoraConfig,
+}
+
+/// A file as it is written. Paths are relative to it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
+    checkpoint: Option<PathBuf>,
+    tiny: Option<PathBuf>,
+    out: PathBuf,
+    #[serde(default)]
+    seed: u64,
+    threads: Option<NonZeroUsize>,
+    #[serde(default = "picture_tokens", deserialize_with = "checked::tokens")]
+    picture_tokens: u32,
+    #[serde(default = "side_by_side")]
+    side_by_side: NonZeroUsize,
+    #[serde(default = "save_every")]
+    save_every: NonZeroU64,
+    data: DataTable,
+    #[serde(default)]
+    rules: Rules,
+    #[serde(default = "adapters", deserialize_with = "checked::lora")]
+    adapters: LoraConfig,
+    #[serde(default, deserialize_with = "checked::adamw")]
+    optimizer: AdamWConfig,
+    cold_start: Option<ColdStartTable>,
+    rft: Option<RftTable>,
+    grpo: Option<GrpoTable>,
+}
+
+impl Written {
+    /// The configuration, its paths those of a file in `folder`; `None` if it names nothing to train.
+    pub fn resolved(self, folder: &Path) -> Option<TrainConfig> {
+        let model = match (self.checkpoint, self.tiny) {
+            (None, None) => return None,
+            (_, Some(file)) => ModelTable::Tiny(folder.join(file)),
+            (Some(checkpoint), None) => ModelTable::Checkpoint(CheckpointTable {
+                folder: folder.join(checkpoint),
+                picture_tokens: self.picture_tokens,
+                side_by_side: self.side_by_side,
+                rules: self.rules,
+                adapters: self.adapters,
+            }),
+        };
+        let DataTable { file, videos, .. } = &self.data;
+        Some(TrainConfig {
+            model,
+            out: folder.join(self.out),
+            seed: self.seed,
+            threads: self.threads,
+            save_every: self.save_every,
+            data: DataTable {
+                file: folder.join(file),
+                videos: folder.join(videos),
+                ..self.data
+            },
+            optimizer: self.optimizer,
+            cold_start: self.cold_start.map(|table| ColdStartTable {
+                traces: folder.join(&table.traces),
+                ..table
+            }),
+            rft: self.rft,
+            grpo: self.grpo,
+        })
+    }
 }
 
 /// The preference file.
@@ -203,6 +276,8 @@ pub struct GrpoTable {
 pub enum Start {
     /// The checkpoint as it is.
     Checkpoint,
+    /// The tiny policy as its file has it.
+    Tiny,
     /// The result of cold start.
     ColdStart,
     /// The result of rejection-sampling fine-tuning.
@@ -213,7 +288,7 @@ impl Start {
     /// The stage whose result it is.
     pub fn stage(self) -> Option<StageName> {
         match self {
-            Self::Checkpoint => None,
+            Self::Checkpoint | Self::Tiny => None,
             Self::ColdStart => Some(StageName::ColdStart),
             Self::Rft => Some(StageName::Rft),
         }
@@ -259,7 +334,7 @@ impl GrpoTable {
     }
 }
 
-impl TrainConfig {
+impl CheckpointTable {
     /// Fewest and most pixels of a picture.
     pub fn pixels(&self) -> [u64; 2] {
         [4 * 784, u64::from(self.picture_tokens) * 784]

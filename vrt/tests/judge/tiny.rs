@@ -39,6 +39,7 @@ fn folder() -> Folder {
             step: None,
             seed: 1,
             revision: "unversioned".to_owned(),
+            since: Vec::new(),
         },
     };
     let weights = Tiny::new(&dfdx::prelude::Cpu::default(), 3).to_flat();

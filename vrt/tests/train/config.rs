@@ -2,12 +2,17 @@
 
 use std::path::Path;
 
+use vrt::train::tables::ModelTable;
 use vrt::train::{ConfigFile, StageName};
 
-use crate::school::CONFIG;
+use crate::school::{CONFIG, TINY};
 
 fn refused(changes: &[(&str, &str)]) -> String {
-    let mut text = CONFIG.to_owned();
+    refused_in(CONFIG, changes)
+}
+
+fn refused_in(config: &str, changes: &[(&str, &str)]) -> String {
+    let mut text = config.to_owned();
     for (from, to) in changes {
         assert!(text.contains(from), "{from}");
         text = text.replacen(from, to, 1);
@@ -59,7 +64,10 @@ fn mistakes_are_underlined() {
 fn paths_start_from_the_file() {
     let path = Path::new("somewhere/train.toml");
     let config = ConfigFile::parse(path, CONFIG.to_owned()).unwrap().config;
-    assert_eq!(config.checkpoint, Path::new("somewhere/base"));
+    let ModelTable::Checkpoint(model) = config.model else {
+        panic!("{:?}", config.model)
+    };
+    assert_eq!(model.folder, Path::new("somewhere/base"));
     assert_eq!(config.data.file, Path::new("somewhere/data"));
     assert_eq!(
         config.cold_start.unwrap().traces,
@@ -67,25 +75,51 @@ fn paths_start_from_the_file() {
     );
 }
 
-/// The TOML of a text between fences.
-fn fenced(text: &str) -> String {
-    let blocks = text.split("```toml\n").skip(1);
-    blocks
-        .map(|rest| rest.split("```").next().unwrap())
-        .collect()
+#[test]
+fn what_does_not_go_with_a_tiny_policy_is_underlined() {
+    let refused = |changes: &[(&str, &str)]| refused_in(TINY, changes);
+    let top = |line: &'static str| [("seed = 5\n", line)];
+    let mistakes = [
+        ("both", refused(&top("checkpoint = \"base\"\n"))),
+        ("neither", refused(&[("tiny = \"policy\"\n", "")])),
+        (
+            "rules",
+            refused(&[("[data]", "[rules]\nmax_calls = 1\n\n[data]")]),
+        ),
+        (
+            "adapters",
+            refused(&[("[data]", "[adapters]\nrank = 8\nalpha = 8.0\n\n[data]")]),
+        ),
+        ("a picture", refused(&top("picture_tokens = 4\n"))),
+        ("a batch", refused(&top("side_by_side = 4\n"))),
+        (
+            "a start",
+            refused(&[("[grpo]", "[grpo]\nstart = \"checkpoint\"")]),
+        ),
+        (
+            "a start of another kind",
+            refused_in(CONFIG, &[("[rft]", "[rft]\nstart = \"tiny\"")]),
+        ),
+    ];
+    let told = mistakes.map(|(what, told)| format!("# {what}\n{told}\n"));
+    insta::assert_snapshot!(told.concat());
 }
 
 #[test]
-fn the_example_of_the_documentation_is_read() {
+fn the_examples_of_the_documentation_are_read() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/training.md");
-    let text = fenced(&std::fs::read_to_string(docs).unwrap());
-    let file = ConfigFile::parse(Path::new("train.toml"), text).unwrap();
-    let config = &file.config;
-    for (stage, there) in [
-        (StageName::ColdStart, config.cold_start.is_some()),
-        (StageName::Rft, config.rft.is_some()),
-        (StageName::Grpo, config.grpo.is_some()),
-    ] {
-        assert!(there, "{stage}");
-    }
+    let docs = std::fs::read_to_string(docs).unwrap();
+    let fenced = docs.split("```toml\n").skip(1);
+    let examples = fenced.map(|rest| rest.split("```").next().unwrap());
+    let models = examples.map(|text| {
+        let file = ConfigFile::parse(Path::new("train.toml"), text.to_owned()).unwrap();
+        for stage in [StageName::ColdStart, StageName::Rft, StageName::Grpo] {
+            file.start(stage).unwrap();
+        }
+        file.config.model
+    });
+    let models: Vec<ModelTable> = models.collect();
+    let [ModelTable::Checkpoint(_), ModelTable::Tiny(_)] = models.as_slice() else {
+        panic!("{models:?}")
+    };
 }

@@ -1,4 +1,4 @@
-//! `vrt train`: the three stages on a tiny checkpoint and generated clips.
+//! `vrt train`: the three stages on a tiny checkpoint, a tiny policy, and generated clips.
 
 mod agreement;
 #[path = "../eval/clips.rs"]
@@ -9,3 +9,4 @@ mod mistakes;
 mod resume;
 mod school;
 mod stages;
+mod tiny;

@@ -10,8 +10,7 @@ use crate::school::School;
 /// Results and metrics of all stages.
 fn results(school: &School, out: &str) -> Vec<Vec<u8>> {
     let files = ["cold_start", "rft", "grpo"].into_iter().flat_map(|stage| {
-        ["adapters.safetensors", "metrics.jsonl", "ledger.json"]
-            .map(|file| format!("{out}/{stage}/{file}"))
+        [school.result, "metrics.jsonl", "ledger.json"].map(|file| format!("{out}/{stage}/{file}"))
     });
     files
         .map(|file| fs::read(school.path(&file)).unwrap_or_else(|error| panic!("{file}: {error}")))
@@ -53,15 +52,8 @@ fn lines(file: &Path) -> usize {
     })
 }
 
-#[test]
-fn killed_stages_and_other_threads_change_no_byte() {
-    let school = School::new();
-    // Longer than a test needs to kill it.
-    let long = [
-        ("epochs = 6", "epochs = 30"),
-        ("samples = 2", "samples = 12"),
-        ("steps = 2", "steps = 8"),
-    ];
+/// Runs all stages whole, and with each killed on one thread; `long` makes them longer than a test needs to kill them.
+fn killed_and_whole(school: &School, long: [(&str, &str); 3]) {
     let with = |out: &str, threads: &str| {
         let head = format!("out = \"{out}\"\nthreads = {threads}");
         let mut changes = long.to_vec();
@@ -74,20 +66,40 @@ fn killed_stages_and_other_threads_change_no_byte() {
         school.done(&["train", stage, "--config", "whole.toml"]);
     }
     let folder = |stage: &str| school.path("killed").join(stage);
-    kill(&school, "cold-start", "killed.toml", || {
+    kill(school, "cold-start", "killed.toml", || {
         steps(&folder("cold_start/checkpoints")) > 0
     });
     school.done(&["train", "cold-start", "--config", "killed.toml"]);
     // The journal's first line says what it is of.
-    kill(&school, "rft", "killed.toml", || {
+    kill(school, "rft", "killed.toml", || {
         lines(&folder("rft/samples.jsonl")) > 20
     });
     school.done(&["train", "rft", "--config", "killed.toml"]);
-    kill(&school, "grpo", "killed.toml", || {
+    kill(school, "grpo", "killed.toml", || {
         steps(&folder("grpo/checkpoints")) > 0
     });
     school.done(&["train", "grpo", "--config", "killed.toml"]);
-    assert!(results(&school, "whole") == results(&school, "killed"));
+    assert!(results(school, "whole") == results(school, "killed"));
+}
+
+#[test]
+fn killed_stages_and_other_threads_change_no_byte() {
+    let long = [
+        ("epochs = 6", "epochs = 30"),
+        ("samples = 2", "samples = 12"),
+        ("steps = 2", "steps = 8"),
+    ];
+    killed_and_whole(&School::new(), long);
+}
+
+#[test]
+fn nor_do_those_of_a_tiny_policy() {
+    let long = [
+        ("epochs = 24", "epochs = 40"),
+        ("samples = 4\nepochs", "samples = 24\nepochs"),
+        ("steps = 2", "steps = 12"),
+    ];
+    killed_and_whole(&School::tiny(), long);
 }
 
 #[test]
@@ -110,7 +122,7 @@ fn a_stage_is_not_gone_on_with_under_other_settings() {
     assert_eq!(refused.status.code(), Some(3));
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(
-        said.contains("`run/cold_start` holds adapters of another rank or alpha"),
+        said.contains("`run/cold_start` belongs to another model (other adapters)"),
         "{said}"
     );
 }

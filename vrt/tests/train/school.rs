@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use assert_cmd::Command;
+use dfdx::prelude::Cpu;
 use serde_json::{Value, json};
 use vrt::data::{Benchmark, DataSet};
 use vrt::eval::{Depth, Show, Stage, Survey, cases};
@@ -16,12 +17,14 @@ use vrt::prompt::{Conversation, Part, Prompt, VIDEO_GEN_REWARD};
 use vrt::train::{ConfigFile, Pairs};
 use vrt::video::Limits;
 use vrt_core::episode::Rules;
-use vrt_core::op::PaperOps;
+use vrt_core::model::Tiny;
+use vrt_core::op::{OpSet, PaperOps};
 use vrt_core::pair::PreferencePair;
 use vrt_core::policy::Replay;
 use vrt_core::policy::Reply;
 use vrt_core::rollout::rollout;
 use vrt_train::atomic;
+use vrt_train::tiny::{self, FORMAT, Header, Language, Provenance, Sizes, WorldRecord};
 use vrt_view::{Context, Pictures, TraceRecord, jsonl};
 
 use crate::clips::{Bench, PAIRS, caption};
@@ -50,24 +53,37 @@ pub fn rules() -> Rules {
 /// A folder with everything that a stage reads.
 pub struct School {
     bench: Bench,
+    config: &'static str,
+    /// The file that a stage ends with.
+    pub result: &'static str,
 }
 
 impl School {
+    /// With a tiny checkpoint.
     pub fn new() -> Self {
-        let mut text = "path_A,path_B,prompt,VQ,MQ,TA,Overall\n".to_owned();
-        for i in 0..PAIRS {
-            let overall = if i % 2 == 0 { "A" } else { "B" };
-            text += &format!(
-                "left/{i}.gif,right/{i}.gif,{},same,same,same,{overall}\n",
-                caption(i)
-            );
-        }
+        let better = |pair| if pair % 2 == 0 { "A" } else { "B" };
         let school = Self {
-            bench: Bench::new(&text),
+            bench: bench(better, caption),
+            config: CONFIG,
+            result: "adapters.safetensors",
         };
         school.write_checkpoint();
-        school.write_traces();
+        school.write_traces(CALL, answer, |_| false);
         school.write("train.toml", CONFIG);
+        school
+    }
+
+    /// With an untrained tiny policy, which knows little but `red ring`; the brighter video is always the better one.
+    pub fn tiny() -> Self {
+        let school = Self {
+            bench: bench(|_| "B", |_| CAPTION.to_owned()),
+            config: TINY,
+            result: "policy.safetensors",
+        };
+        let weights = Tiny::new(&Cpu::default(), 3).to_flat();
+        tiny::write(&school.path("policy"), &header(), &weights).unwrap();
+        school.teach(TINY_CALL, |pair| pair % 2 == 0);
+        school.write("train.toml", TINY);
         school
     }
 
@@ -81,7 +97,7 @@ impl School {
 
     /// The configuration with some words in the place of others.
     pub fn configure(&self, name: &str, changes: &[(&str, &str)]) {
-        let mut text = CONFIG.to_owned();
+        let mut text = self.config.to_owned();
         for (from, to) in changes {
             assert!(text.contains(from), "{from}");
             text = text.replace(from, to);
@@ -95,7 +111,7 @@ impl School {
 
     pub fn pairs(&self) -> Pairs {
         let config = self.config("train.toml").config;
-        Pairs::load(&config.data, Depth::Index, config.seed, 2).unwrap()
+        Pairs::load(&config.data, Depth::Index, config.seed, 2, &|_, _| Ok(())).unwrap()
     }
 
     /// `vrt` with these arguments, in the folder.
@@ -111,6 +127,10 @@ impl School {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(output.status.success(), "{said}");
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub fn json(&self, name: &str) -> Value {
+        serde_json::from_slice(&fs::read(self.path(name)).unwrap()).unwrap()
     }
 
     fn write_checkpoint(&self) {
@@ -179,8 +199,13 @@ impl School {
         shown.collect()
     }
 
+    /// A teacher of the tiny policy that looks with these words, or judges a pair at once.
+    pub fn teach(&self, call: &str, at_once: fn(usize) -> bool) {
+        self.write_traces(call, tiny_answer, at_once);
+    }
+
     /// A teacher that looks once and is right, but for two pairs: one is wrong, one leaves the format.
-    fn write_traces(&self) {
+    fn write_traces(&self, call: &str, answer: fn(u8) -> String, at_once: fn(usize) -> bool) {
         let mut records = Vec::new();
         for (number, (pair, context)) in self.shown().into_iter().enumerate() {
             let right = pair.truth.unwrap().overall.digit();
@@ -189,18 +214,73 @@ impl School {
                 5 => "the left one".to_owned(),
                 _ => answer(right),
             };
-            let replies = [CALL.to_owned(), last].map(|text| Reply {
+            let look = (!at_once(number)).then(|| call.to_owned());
+            let replies = look.into_iter().chain([last]).map(|text| Reply {
                 text,
                 tokens: 5,
                 ..Reply::default()
             });
-            let replay = Replay::new(vec![(pair.key, 0, replies.into())]);
+            let replay = Replay::new(vec![(pair.key, 0, replies.collect())]);
             let pairs = [pair];
             let (rollouts, _) = rollout::<PaperOps, _>(&replay, &pairs, 1, &rules(), 1).unwrap();
             let episode = &rollouts[0].samples[0].episode;
             records.push(TraceRecord::new(episode, &pairs[0], &rules(), context).unwrap());
         }
         self.write("teacher.jsonl", &jsonl::write(&records));
+    }
+}
+
+/// A benchmark of these labels and captions.
+fn bench(better: fn(usize) -> &'static str, caption: fn(usize) -> String) -> Bench {
+    let mut text = "path_A,path_B,prompt,VQ,MQ,TA,Overall\n".to_owned();
+    for i in 0..PAIRS {
+        let (better, caption) = (better(i), caption(i));
+        text += &format!("left/{i}.gif,right/{i}.gif,{caption},same,same,same,{better}\n");
+    }
+    Bench::new(&text)
+}
+
+/// What the tiny policy's pairs are made for.
+pub const CAPTION: &str = "red ring";
+
+/// Frames 2 and 4 count from the third, so that there are words for both.
+pub const TINY_CALL: &str = "<Snapshot>red #2</Snapshot>\n<Think>ring</Think>\n\
+    <Recommend Answer>TA=0, VQ=0, MQ=0, OA=0, CF=2</Recommend Answer>\n\
+    <tool_call>{\"name\": \"select_frames\", \"arguments\": {\"target_frames\": [2, 4]}}</tool_call>";
+
+pub fn tiny_answer(overall: u8) -> String {
+    format!(
+        "<Snapshot>ring</Snapshot>\n<Think>red</Think>\n<Answer>TA=0, VQ=0, MQ=0, OA={overall}, CF=1</Answer>"
+    )
+}
+
+/// What the file of the untrained tiny policy says of itself.
+pub fn header() -> Header {
+    let words = ["red", "ring", "-2", "-1", "+0", "+1", "+2"];
+    Header {
+        format: FORMAT,
+        model: Sizes::own(),
+        language: Language::new(&PaperOps::grammars(), &words, 12).unwrap(),
+        offered: vec!["select_frames".to_owned()],
+        rules: rules(),
+        max_tokens: 24,
+        world: WorldRecord {
+            seed: 1,
+            caption: CAPTION.to_owned(),
+            side: 16,
+            settings: json!({}),
+        },
+        provenance: Provenance {
+            experiment: "none".to_owned(),
+            arm: "untrained".to_owned(),
+            scale: "smoke".to_owned(),
+            stage: "base".to_owned(),
+            stage_id: String::new(),
+            step: None,
+            seed: 3,
+            revision: "unversioned".to_owned(),
+            since: Vec::new(),
+        },
     }
 }
 
@@ -299,4 +379,38 @@ samples = 4
 batch = 8
 max_tokens = 12
 schedule = { peak = 1e-3, decay = "linear" }
+"#;
+
+pub const TINY: &str = r#"tiny = "policy"
+out = "run"
+seed = 5
+save_every = 4
+
+[data]
+benchmark = "videogen-rewardbench"
+file = "data"
+videos = "videos"
+
+[optimizer]
+betas = [0.9, 0.98]
+
+[cold_start]
+traces = "teacher.jsonl"
+epochs = 24
+batch = 4
+schedule = { peak = 3e-3, warmup = 5 }
+
+[rft]
+samples = 4
+epochs = 1
+batch = 4
+schedule = { peak = 1e-3 }
+
+[grpo]
+objective = "vr-thinker"
+steps = 2
+groups = 2
+samples = 4
+batch = 8
+schedule = { peak = 1e-4, decay = "linear" }
 "#;
