@@ -7,6 +7,7 @@ pub mod commands;
 pub mod data;
 pub mod eval;
 pub mod judging;
+mod processors;
 pub mod prompt;
 pub mod rewards;
 pub mod server;

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -25,6 +23,7 @@ use crate::eval::{
     Case, Data, DataFile, Depth, Estimate, EvalError, Evaluation, OverallRule, Progress, Report,
     Run, Setting, Show, Stage, Survey, Traces, UnusablePair, cases, prompt_digest, table,
 };
+use crate::processors::processors;
 use crate::prompt::Prompt;
 use crate::server::{Journal, JournalError};
 use crate::tiny::TinyJudge;
@@ -321,10 +320,6 @@ pub fn run(arguments: &EvalArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     }
 }
 
-fn threads() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
-}
-
 type Usable = Vec<(LabelledPair, [Info; 2])>;
 
 /// Looks at every video, and parts the pairs into those that can be judged and the others.
@@ -336,7 +331,8 @@ fn surveyed(
     let progress = Progress::start("looking at videos", Survey::names(&pairs).len());
     let watch = || progress.advance(false);
     let limits = Limits::default();
-    let survey = Survey::of(&pairs, &arguments.videos, &limits, depth, threads(), &watch);
+    let threads = processors();
+    let survey = Survey::of(&pairs, &arguments.videos, &limits, depth, threads, &watch);
     progress.finish();
     let (mut usable, mut unusable) = (Vec::new(), Vec::new());
     for pair in pairs {
@@ -451,7 +447,7 @@ impl Job<'_> {
             setting: self.setting,
             cases: self.cases,
             stage: &stage,
-            threads: threads(),
+            threads: processors(),
         };
         let path = journal_path(&self.folder, show);
         let journal = Journal::open(&path, self.setting.run(show))?;

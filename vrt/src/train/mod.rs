@@ -45,6 +45,7 @@ pub use tiny::TinyModel;
 use self::job::Job;
 use self::tables::ModelTable;
 use crate::eval::Depth;
+use crate::processors::processors;
 
 /// What a stage did.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,6 +116,5 @@ fn pairs(config: &TrainConfig, depth: Depth, fit: &Fit<'_>) -> Result<Pairs, Pai
 }
 
 fn threads(config: &TrainConfig) -> usize {
-    let all = || std::thread::available_parallelism().map_or(1, NonZero::get);
-    config.threads.map_or_else(all, NonZero::get)
+    config.threads.map_or_else(processors, NonZero::get)
 }

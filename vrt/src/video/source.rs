@@ -1,6 +1,5 @@
 //! In: a path or bytes. Out: [`VideoSource`], whose frames are decoded on demand, kept, and safe to ask for from any thread.
 
-use std::num::NonZero;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -16,6 +15,7 @@ use super::medium::{Cursor, Medium, Way};
 use super::order::order;
 use super::picture::Rgb8;
 use super::store::Store;
+use crate::processors::processors;
 
 /// A video whose frames are decoded when they are asked for, by the order in which they are shown.
 ///
@@ -58,10 +58,6 @@ pub fn from_bytes(
             fault,
         }),
     }
-}
-
-fn threads() -> usize {
-    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -126,7 +122,7 @@ impl VideoSource {
             let way = run.last().map(|last| self.medium.run(*last));
             way.map_or(0, |(entry, place)| u64::from(place - entry) + 1)
         });
-        let threads = threads().min(runs.len());
+        let threads = processors().min(runs.len());
         let order = order(&ways.collect::<Vec<_>>(), threads);
         let left = Mutex::new(order.into_iter());
         let decoded = Mutex::new(std::collections::HashMap::new());
@@ -189,7 +185,7 @@ impl VideoSource {
         match nearest {
             Some((Way::On(_), at)) => idle.remove(at),
             // The one that was used longest ago loses its place.
-            Some((Way::Anew, _)) if idle.len() >= threads() => idle.remove(0),
+            Some((Way::Anew, _)) if idle.len() >= processors() => idle.remove(0),
             _ => Arc::clone(&self.medium).cursor(),
         }
     }
@@ -197,7 +193,7 @@ impl VideoSource {
     fn give_back(&self, cursor: Box<dyn Cursor>) {
         let mut idle = locked(&self.idle);
         idle.push(cursor);
-        if idle.len() > threads() {
+        if idle.len() > processors() {
             idle.remove(0);
         }
     }
