@@ -18,6 +18,8 @@ const FORMAT: u32 = 1;
 const MODEL: &str = "model.safetensors";
 const OPTIMIZER: &str = "optimizer.safetensors";
 const MANIFEST: &str = "manifest.json";
+/// What the name of a folder begins with while it is written.
+const STAGING: &str = ".step-";
 
 /// Why a checkpoint could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -177,7 +179,7 @@ impl Checkpoint {
     pub fn save(&self, folder: &Path, layout: &[ParamSpec]) -> Result<(), CheckpointError> {
         atomic::create_folder(folder)?;
         let staging = tempfile::Builder::new()
-            .prefix(".step-")
+            .prefix(STAGING)
             .tempdir_in(folder)
             .map_err(FileError::at("create a folder in", folder))?;
         let model = to_safetensors(&named(layout, &self.parameters, ""), None);
@@ -206,7 +208,10 @@ impl Checkpoint {
         }
         fs::rename(staging.keep(), &place)
             .map_err(FileError::at("rename a checkpoint to", &place))?;
-        for older in steps(folder)?.into_iter().filter(|older| *older != place) {
+        // A killed run leaves what it was about to write.
+        let left = entries(folder, STAGING)?.into_iter();
+        let older = steps(folder)?.into_iter().filter(|older| *older != place);
+        for older in left.chain(older) {
             fs::remove_dir_all(&older)
                 .map_err(FileError::at("remove the older checkpoint", &older))?;
         }
@@ -268,10 +273,15 @@ impl Checkpoint {
 
 /// Finished checkpoints, oldest first.
 fn steps(folder: &Path) -> Result<Vec<PathBuf>, CheckpointError> {
+    entries(folder, "step-")
+}
+
+/// What stands in a folder under names that begin so, by name.
+fn entries(folder: &Path, prefix: &str) -> Result<Vec<PathBuf>, CheckpointError> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(FileError::at("list", folder))? {
         let entry = entry.map_err(FileError::at("list", folder))?;
-        if entry.file_name().to_string_lossy().starts_with("step-") {
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
             found.push(entry.path());
         }
     }
@@ -319,9 +329,13 @@ mod tests {
                 .unwrap()
                 .is_none()
         );
+        // What a run that was killed while it wrote has left.
+        let left = folder.path().join(".step-4XzAbC");
+        atomic::write(&left.join(MODEL), b"half").unwrap();
         for step in [1, 2, 10] {
             checkpoint(step).save(folder.path(), &layout()).unwrap();
         }
+        assert!(!left.exists());
         let read = Checkpoint::load(folder.path(), &layout(), AdamWConfig::default())
             .unwrap()
             .unwrap();
