@@ -20,7 +20,7 @@ pub use tiny::{
 
 /// A policy could not go on with an episode.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("pair {}: {reason}", pair.0)]
+#[error("pair {:#018x}: {reason}", pair.0)]
 pub struct PolicyError {
     /// The pair that was judged.
     pub pair: PairKey,

@@ -82,7 +82,7 @@ pub enum GrpoError {
     #[error(transparent)]
     Learn(#[from] LearnError),
     /// A pair without ground truth cannot be rewarded.
-    #[error("pair {0} has no ground truth; train on labelled pairs only")]
+    #[error("pair {0:#018x} has no ground truth; train on labelled pairs only")]
     Unlabelled(u64),
 }
 

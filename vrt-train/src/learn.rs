@@ -166,7 +166,7 @@ pub enum LearnError {
     #[error(transparent)]
     Lora(#[from] LoraError),
     /// A picture of a sequence cannot be shown again.
-    #[error("pair {}, picture {view}: {why}", pair.0)]
+    #[error("pair {:#018x}, picture {view}: {why}", pair.0)]
     Frame {
         /// The pair.
         pair: PairKey,

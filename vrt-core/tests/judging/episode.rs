@@ -81,7 +81,7 @@ fn the_call_after_the_last_one_allowed_ends_it() {
 #[test]
 fn a_policy_that_fails_ends_it() {
     let episode = played(&[call("select_frames", "12")]);
-    let fault = "pair 3: the recording ends before the episode does";
+    let fault = "pair 0x0000000000000003: the recording ends before the episode does";
     assert_eq!(ending(&episode), ("policy_failed", Some(fault.to_owned())));
     assert_eq!(episode.rounds.len(), 1);
 }

@@ -69,6 +69,6 @@ fn a_sample_that_was_not_recorded_is_named() {
     let text = error.map(|error| error.to_string());
     assert_eq!(
         text.as_deref(),
-        Some("pair 4: the recording holds no sample 1")
+        Some("pair 0x0000000000000004: the recording holds no sample 1")
     );
 }
