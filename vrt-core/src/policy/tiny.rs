@@ -388,24 +388,21 @@ impl Policy for TinyPolicy<'_> {
     }
 
     fn observe(&self, shown: &mut [Shown<'_, TinyState>]) -> Vec<Result<(), PolicyError>> {
-        let mut wanted: Vec<(&PreferencePair, View)> = Vec::new();
-        for one in shown.iter() {
-            if let Observation::Outcome { outcome, .. } = one.observation {
-                wanted.extend(outcome.views.iter().map(|&view| (&one.state.pair, view)));
-            }
-        }
-        let looked = self.bank.look(&self.tower, &wanted);
+        let wanted: Vec<_> = shown.iter().flat_map(pictures).collect();
+        let all_seen = self.bank.look(&self.tower, &wanted).is_ok();
         shown
             .iter_mut()
             .map(|one| {
                 let pair = one.state.pair.key;
                 let failed = |reason: String| PolicyError { pair, reason };
-                if let Err(error) = &looked {
-                    return Err(failed(error.to_string()));
+                if !all_seen {
+                    // Which episode a picture fails must not depend on its company.
+                    let own: Vec<_> = pictures(one).collect();
+                    let looked = self.bank.look(&self.tower, &own);
+                    looked.map_err(|error| failed(error.to_string()))?;
                 }
-                self.append(one.state, one.observation)
-                    .map_err(|error| failed(error.to_string()))?;
-                Ok(())
+                let appended = self.append(one.state, one.observation);
+                appended.map_err(|error| failed(error.to_string()))
             })
             .collect()
     }
@@ -418,6 +415,15 @@ impl Policy for TinyPolicy<'_> {
     fn sequence(&self, state: TinyState) -> Option<Sequence> {
         Some(state.sequence.close())
     }
+}
+
+/// The pictures that an episode is shown.
+fn pictures<'a>(one: &'a Shown<'_, TinyState>) -> impl Iterator<Item = (&'a PreferencePair, View)> {
+    let views = match one.observation {
+        Observation::Outcome { outcome, .. } => outcome.views.as_slice(),
+        Observation::Fault(_) => &[],
+    };
+    views.iter().map(|&view| (&one.state.pair, view))
 }
 
 impl Pending {

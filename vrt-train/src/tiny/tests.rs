@@ -1,9 +1,13 @@
 //! A policy's file, whole and in every way broken.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use vrt_core::episode::Rules;
-use vrt_core::op::{AllOps, OpSet, PaperOps};
+use vrt_core::op::{AllOps, OpSet, Outcome, PaperOps};
+use vrt_core::pair::{Frame, FrameIndex, FrameOffset, PairKey, PreferencePair, Video, VideoError};
+use vrt_core::policy::{Observation, Opening, Policy, Shown};
 use vrt_core::window::MemoryWindow;
 
 use super::*;
@@ -96,6 +100,73 @@ fn every_unknown_word_and_a_video_too_long_are_named() {
         error.to_string(),
         "video 2 has 25 frames, the tiny policy has names for 24; shorten the video"
     );
+}
+
+/// A grey video, of which one frame may be damaged.
+struct Grey(Option<FrameOffset>);
+
+impl Video for Grey {
+    fn len(&self) -> u32 {
+        24
+    }
+
+    fn frame(&self, offset: FrameOffset) -> Result<Frame, VideoError> {
+        match self.0 == Some(offset) {
+            true => Err(VideoError {
+                video: "bad".to_owned(),
+                offset,
+                reason: "damaged".to_owned(),
+            }),
+            false => Ok(Frame {
+                width: 16,
+                height: 16,
+                rgb: vec![0.5; 3 * 16 * 16].into(),
+            }),
+        }
+    }
+}
+
+#[test]
+fn a_picture_that_fails_ends_its_own_episode_alone() {
+    let trained = TrainedTiny::parse(Path::new("policy"), &file(|_| {})).unwrap();
+    let sampling = Sampling {
+        temperature: 0.0,
+        seed: 0,
+        step: 0,
+        max_tokens: 4,
+    };
+    let bank = FrameBank::default();
+    let policy = trained.policy(&bank, sampling).unwrap();
+    let bad = Some(FrameOffset(6));
+    let pair = |key, damaged| PreferencePair {
+        key: PairKey(key),
+        caption: "red ring".to_owned(),
+        videos: [Arc::new(Grey(damaged)), Arc::new(Grey(None))],
+        truth: None,
+    };
+    let pairs = [pair(1, None), pair(2, bad), pair(3, None)];
+    let initial: Vec<FrameIndex> = FrameIndex::new(1).into_iter().collect();
+    let opening = |pair| Opening {
+        pair,
+        initial: &initial,
+        samples: 1,
+    };
+    let openings: Vec<_> = pairs.iter().map(opening).collect();
+    let mut states = policy.open(&openings).unwrap();
+    let outcome = Outcome::of_frames(FrameIndex::new(7));
+    let observation = Observation::Outcome {
+        outcome: &outcome,
+        oldest: 1,
+    };
+    let mut shown: Vec<_> = states
+        .iter_mut()
+        .map(|state| Shown { state, observation })
+        .collect();
+    let observed = policy.observe(&mut shown);
+    assert!(observed[0].is_ok() && observed[2].is_ok(), "{observed:?}");
+    let error = observed[1].as_ref().unwrap_err();
+    assert_eq!(error.pair, PairKey(2));
+    assert!(error.reason.starts_with("bad: frame "), "{error}");
 }
 
 /// Name, shape and bytes of each tensor.

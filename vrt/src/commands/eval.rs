@@ -241,7 +241,8 @@ pub fn run(arguments: &EvalArgs, out: &mut dyn Write) -> Result<Exit, Failure> {
     let tiny = arguments.judge.tiny(arguments.seed, false)?;
     let base = tiny.as_ref().map_or_else(Rules::default, TinyJudge::rules);
     let rules = arguments.rules.over(base);
-    let depth = match arguments.dry_run {
+    // A tiny policy looks at a pair's first frames when its episode opens, where one that is damaged would end the run.
+    let depth = match arguments.dry_run || tiny.is_some() {
         true => Depth::Frames(rules.initial_per_video),
         false => Depth::Index,
     };

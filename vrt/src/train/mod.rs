@@ -26,6 +26,7 @@ mod tiny;
 use std::num::NonZero;
 use std::path::PathBuf;
 
+use vrt_core::episode::Rules;
 use vrt_core::with_offered;
 use vrt_train::tiny::TrainedTiny;
 
@@ -66,14 +67,15 @@ pub fn run(file: &ConfigFile, stage: StageName) -> Result<Outcome, TrainError> {
     file.start(stage)?;
     match &config.model {
         ModelTable::Checkpoint(table) => {
-            let pairs = pairs(config, Depth::Index, &|_, _| Ok(()))?;
+            let pairs = pairs(config, depth(config, &table.rules), &|_, _| Ok(()))?;
             let dimensions = config.data.benchmark.benchmark().dimensions();
             let model = Adapters::open(table, config.seed, dimensions)?;
             run_with(file, stage, pairs, model)
         }
         ModelTable::Tiny(path) => {
             let trained = TrainedTiny::read(path)?;
-            let pairs = pairs(config, Depth::Index, &tiny::fit(&trained))?;
+            let depth = depth(config, &trained.header().rules);
+            let pairs = pairs(config, depth, &tiny::fit(&trained))?;
             with_offered!(trained.offered(), Ops => {
                 run_with(file, stage, pairs, TinyModel::<Ops>::new(trained)?)
             })
@@ -109,6 +111,14 @@ fn run_with<M: Model>(
     };
     job.run()?;
     Ok(outcome)
+}
+
+/// What is to be left out must be known before the first step; what stops a stage anyway may be found on the way.
+fn depth(config: &TrainConfig, rules: &Rules) -> Depth {
+    match config.data.skip_unusable {
+        true => Depth::Frames(rules.initial_per_video),
+        false => Depth::Index,
+    }
 }
 
 fn pairs(config: &TrainConfig, depth: Depth, fit: &Fit<'_>) -> Result<Pairs, PairsError> {

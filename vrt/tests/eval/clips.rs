@@ -1,9 +1,10 @@
 //! Small benchmarks in the published forms: a data file, and clips that are made when they are asked for.
 
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use image::codecs::gif::GifEncoder;
-use image::{Delay, Frame, Rgb, RgbImage, buffer::ConvertBuffer};
+use image::{Delay, Frame, ImageFormat, Rgb, RgbImage, buffer::ConvertBuffer};
 use serde_json::{Value, json};
 use vrt_train::atomic;
 
@@ -105,4 +106,18 @@ pub fn clip(frames: u8, grey: u8) -> Vec<u8> {
     }
     drop(encoder);
     bytes
+}
+
+/// Writes a video as a folder of pictures: what they say of themselves is sound, and none can be decoded.
+pub fn write_damaged(folder: &Path, frames: u8) {
+    for frame in 0..frames {
+        let mut png = Cursor::new(Vec::new());
+        let picture = RgbImage::from_pixel(32, 28, Rgb([frame; 3]));
+        picture.write_to(&mut png, ImageFormat::Png).unwrap();
+        let mut bytes = png.into_inner();
+        let data = bytes.windows(4).position(|four| four == b"IDAT").unwrap() + 4;
+        let end = bytes.len() - 16;
+        bytes[data..end].fill(0xFF);
+        atomic::write(&folder.join(format!("{frame}.png")), &bytes).unwrap();
+    }
 }

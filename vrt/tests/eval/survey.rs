@@ -6,7 +6,7 @@ use vrt::video::Limits;
 use vrt_core::episode::Rules;
 use vrt_train::atomic;
 
-use crate::clips::{Bench, clip};
+use crate::clips::{Bench, clip, write_damaged};
 
 fn survey(bench: &Bench, set: &DataSet, depth: Depth) -> Survey {
     Survey::of(
@@ -28,6 +28,11 @@ fn a_video_that_is_missing_cut_off_or_no_video_is_found_and_named() {
     atomic::write(&videos.join("right/4.gif"), b"<html>404</html>").unwrap();
     let whole = clip(5, 40);
     atomic::write(&videos.join("left/5.gif"), &whole[..whole.len() / 2]).unwrap();
+    std::fs::remove_file(videos.join("left/6.gif")).unwrap();
+    write_damaged(&videos.join("left/6.gif"), 5);
+    // An index does not tell that a picture is damaged.
+    let found = survey(&bench, &set, Depth::Index);
+    assert!(found.unusable().all(|(name, _)| name != "left/6.gif"));
     let found = survey(&bench, &set, Depth::Frames(4));
     assert_eq!(found.len(), 24);
     let mut unusable = found.unusable();
@@ -42,6 +47,9 @@ fn a_video_that_is_missing_cut_off_or_no_video_is_found_and_named() {
         "{reason}"
     );
     assert_eq!(next().0, "left/5.gif");
+    let (name, reason) = next();
+    assert_eq!(name, "left/6.gif");
+    assert!(reason.contains("left/6.gif: frame "), "{reason}");
     assert_eq!(next().0, "right/4.gif");
     assert!(unusable.next().is_none());
     let pairs: Vec<bool> = set
@@ -49,7 +57,7 @@ fn a_video_that_is_missing_cut_off_or_no_video_is_found_and_named() {
         .iter()
         .map(|pair| found.pair(pair).is_ok())
         .collect();
-    assert_eq!(pairs.iter().filter(|usable| !**usable).count(), 3);
+    assert_eq!(pairs.iter().filter(|usable| !**usable).count(), 4);
 }
 
 #[test]

@@ -141,25 +141,22 @@ fn options_that_contradict_it_and_files_that_hold_none() {
     expect(&with(&["--tiny", "newer"]), 4, "format 9");
 }
 
+/// Asks it about pairs of this prompt and first video.
+fn eval(folder: &Folder, pairs: &[(&str, &str)], more: &[&str]) -> Done {
+    let rows = pairs.iter().map(|(prompt, first)| {
+        json!({"prompt": prompt, "video_left": first, "video_right": "b.gif", "vote_type": "leftvote"})
+    });
+    let rows = serde_json::Value::from_iter(rows).to_string();
+    atomic::write(&folder.path().join("data.json"), rows.as_bytes()).unwrap();
+    let files = ["--data", "data.json", "--videos", ".", "--tiny", "policy"];
+    folder.vrt(&[&["eval", "genai-bench"], &files[..], more].concat())
+}
+
 #[test]
 fn an_evaluation_leaves_out_what_it_has_no_words_for() {
     let folder = folder();
-    let row = |prompt: &str| json!({"prompt": prompt, "video_left": "a.gif", "video_right": "b.gif", "vote_type": "leftvote"});
-    let rows = json!([row("red ring"), row("a fox"), row("ring")]).to_string();
-    atomic::write(&folder.path().join("data.json"), rows.as_bytes()).unwrap();
-    let eval = |more: &[&str]| {
-        let whole = [
-            "eval",
-            "genai-bench",
-            "--data",
-            "data.json",
-            "--videos",
-            ".",
-            "--tiny",
-            "policy",
-        ];
-        folder.vrt(&[&whole, more].concat())
-    };
+    let pairs = ["red ring", "a fox", "ring"].map(|prompt| (prompt, "a.gif"));
+    let eval = |more: &[&str]| eval(&folder, &pairs, more);
     let done = eval(&[]);
     expect(&done, 3, "1 pairs cannot be judged:");
     assert!(
@@ -185,4 +182,23 @@ fn an_evaluation_leaves_out_what_it_has_no_words_for() {
     assert_eq!(report["data"]["judged"], 2);
     let rules = &report["provenance"]["rules"];
     assert_eq!(rules["initial_per_video"], 2);
+}
+
+#[test]
+fn an_evaluation_leaves_out_a_video_whose_first_frames_are_damaged() {
+    let folder = folder();
+    crate::clips::write_damaged(&folder.path().join("bad"), 6);
+    let pairs = [("red ring", "a.gif"), ("red", "bad"), ("ring", "a.gif")];
+    let eval = |more: &[&str]| eval(&folder, &pairs, more);
+    let done = eval(&[]);
+    expect(
+        &done,
+        3,
+        "1 pairs cannot be judged:\n  row 2: ./bad: frame ",
+    );
+    let done = eval(&["--skip-unusable", "--json", "report.json"]);
+    assert_eq!(done.code, 0, "{}", done.err);
+    let report: serde_json::Value = serde_json::from_str(&folder.read("report.json")).unwrap();
+    assert_eq!(report["data"]["judged"], 2);
+    assert_eq!(report["data"]["unusable"][0]["row"], 2);
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use vrt::train::{Model, Pairs, Script, TinyModel};
 use vrt_core::op::PaperOps;
 use vrt_core::policy::{Policy, Reply, Sampling};
@@ -14,7 +14,7 @@ use vrt_train::optim::AdamWConfig;
 use vrt_train::sft;
 use vrt_train::tiny::{self, TrainedTiny};
 
-use crate::clips::clip;
+use crate::clips::{clip, write_damaged};
 use crate::school::{CAPTION, School, TINY_CALL, header, tiny_answer};
 
 const COLD: [&str; 4] = ["train", "cold-start", "--config", "train.toml"];
@@ -341,6 +341,31 @@ fn what_it_has_no_words_for_names_the_pair() {
     assert!(
         said.contains("has 13 frames, the tiny policy has names for 12"),
         "{said}"
+    );
+}
+
+#[test]
+fn a_video_whose_first_frames_are_damaged_is_left_out_where_that_is_asked_for() {
+    let school = School::tiny();
+    let bad = school.path("videos/left/3.gif");
+    fs::remove_file(&bad).unwrap();
+    write_damaged(&bad, 5);
+    let untrained = [("steps = 2", "start = \"tiny\"\nsteps = 2")];
+    school.configure("stops.toml", &untrained);
+    let grpo = |config| ["train", "grpo", "--config", config];
+    let said = refused(&school, &grpo("stops.toml"), 3);
+    assert!(said.contains("videos/left/3.gif: frame "), "{said}");
+    let skip = (
+        "videos = \"videos\"",
+        "videos = \"videos\"\nskip_unusable = true",
+    );
+    let skips = [untrained[0], skip, ("\"run\"", "\"skips\"")];
+    school.configure("skips.toml", &skips);
+    school.done(&grpo("skips.toml"));
+    let pairs = &school.json("skips/grpo/ledger.json")["pairs"];
+    assert_eq!(
+        (&pairs["pairs"], &pairs["unusable"]),
+        (&json!(11), &json!(1))
     );
 }
 
