@@ -6,9 +6,10 @@
 //!
 //! | container | coding | by |
 //! |---|---|---|
-//! | MP4, MOV, fragmented or not | H.264 (8 and 10 bits, 4:2:0 and 4:2:2) | `rust_h264` |
+//! | MP4, MOV, fragmented or not | H.264 (8 bits, 4:2:0, progressive, one slice a frame) | `rusty_h264`, which is quick |
+//! | | H.264 (8 and 10 bits, 4:2:0 and 4:2:2) | `rust_h264` |
 //! | | H.265 (8 to 12 bits, 4:2:0 and 4:4:4) | `rust_h265` |
-//! | | AV1 | `re_rav1d` |
+//! | | AV1 | `re_rav1d`; feature `av1-asm` turns its assembly on |
 //! | GIF, WebP, moving or still | their own | `image` |
 //! | a folder of PNG, JPEG or WebP images, or one image | their own | `image` |
 //! | whatever ffmpeg reads (VP9, WebM, MKV, AVI, 4:4:4 …) | feature `ffmpeg` | the ffmpeg program |
