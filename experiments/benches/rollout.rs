@@ -92,6 +92,7 @@ fn sampling(c: &mut Criterion) {
     let vocabulary = Offered::paper()
         .vocabulary()
         .expect("the words fit the embedding table");
+    experiments::memory::keep_pages();
     let model = cold_start(&world, &vocabulary);
     let chooser = OracleChooser::new(&world, &vocabulary);
     let keys = (0..PAIRS).map(|number| Split::Train(Training::Grpo).key(number));

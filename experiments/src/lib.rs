@@ -16,6 +16,7 @@ pub mod language;
 pub mod lines;
 pub mod live;
 pub mod measure;
+pub mod memory;
 pub mod metrics;
 pub mod pairs;
 pub mod paper;

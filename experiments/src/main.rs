@@ -5,6 +5,7 @@ use std::io::stdout;
 use std::process::{ExitCode, exit};
 
 use experiments::cli::{self, Exit};
+use experiments::memory;
 use experiments::stage::Cancel;
 use experiments::stages::MAKERS;
 
@@ -14,6 +15,7 @@ use experiments::stages::MAKERS;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    memory::keep_pages();
     let cancel = Cancel::default();
     let asked = cancel.clone();
     let handler = ctrlc::set_handler(move || {

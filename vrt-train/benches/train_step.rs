@@ -7,6 +7,9 @@
 #[allow(dead_code, reason = "shared with the model's tests")]
 mod support;
 
+#[path = "../../experiments/src/memory.rs"]
+mod memory;
+
 mod rate;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -125,6 +128,7 @@ fn tower(c: &mut Criterion) {
 }
 
 fn steps(c: &mut Criterion) {
+    memory::keep_pages();
     let dev = Cpu::default();
     measure(c, "tiny-32x65", Tiny::new(&dev, 1), 65, 32, 45);
     measure(c, "d128l4-16x256", D128L4::new(&dev, 1), 256, 16, 256);
