@@ -25,12 +25,23 @@ pub struct Cache {
     most: usize,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 struct Layer {
     /// `[block][kv_head][head_dim][position in block]`.
     keys: Vec<[f32; BLOCK]>,
     /// `[position][kv_head][head_dim]`.
     values: Vec<f32>,
+}
+
+impl Clone for Layer {
+    /// With room to grow by as much again: a copy goes on at once, and would otherwise move with its first row.
+    fn clone(&self) -> Self {
+        let mut keys = Vec::with_capacity(2 * self.keys.len());
+        keys.extend_from_slice(&self.keys);
+        let mut values = Vec::with_capacity(2 * self.values.len());
+        values.extend_from_slice(&self.values);
+        Self { keys, values }
+    }
 }
 
 impl Cache {
