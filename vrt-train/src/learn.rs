@@ -148,6 +148,20 @@ pub struct Step<T> {
     pub logged: Vec<T>,
 }
 
+impl<T> Step<T> {
+    /// What [`AdamW::step`] returned.
+    ///
+    /// # Errors
+    /// [`LearnError::Diverged`] if the gradient was not finite: the optimiser has changed nothing then.
+    pub fn of(optimizer: &AdamW, norm: f32, logged: Vec<T>) -> Result<Self, LearnError> {
+        if !norm.is_finite() {
+            let step = optimizer.step;
+            return Err(LearnError::Diverged { step, norm });
+        }
+        Ok(Self { norm, logged })
+    }
+}
+
 /// A step that was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LearnError {

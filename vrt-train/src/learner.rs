@@ -155,14 +155,9 @@ impl Learner {
                 .transpose()
         };
         let (norm, logged) = self.optimizer.step(flat, rate, self.threads, SHARDS, run)?;
-        if !norm.is_finite() {
-            return Err(LearnError::Diverged {
-                step: self.optimizer.step,
-                norm,
-            });
-        }
+        let step = Step::of(&self.optimizer, norm, logged)?;
         self.model.load_flat(&self.parameters)?;
-        Ok(Step { norm, logged })
+        Ok(step)
     }
 }
 

@@ -100,17 +100,10 @@ impl Learn for LoraLearner {
             trained: &trained,
         };
         let (norm, logged) = self.optimizer.step(flat, rate, self.threads, SHARDS, run)?;
-        if !norm.is_finite() {
-            return Err(LearnError::Diverged {
-                step: self.optimizer.step,
-                norm,
-            });
-        }
+        let logged = logged.into_iter().flatten().collect();
+        let step = Step::of(&self.optimizer, norm, logged)?;
         self.lora.load_flat(&self.parameters)?;
-        Ok(Step {
-            norm,
-            logged: logged.into_iter().flatten().collect(),
-        })
+        Ok(step)
     }
 }
 

@@ -14,6 +14,7 @@ use vrt_core::model::{Fused, ParamSpec, Tiny};
 use vrt_core::pair::PairKey;
 use vrt_core::rng::{self, Purpose};
 use vrt_train::learn::SHARDS;
+use vrt_train::learn::Step;
 use vrt_train::optim::{AdamW, AdamWConfig, Decay, Flat, Schedule, Trained};
 
 use super::Link;
@@ -154,7 +155,8 @@ impl Stage for Tower {
             };
             let rate = schedule.at(step, steps);
             let (norm, losses) = optimizer.step(moved, rate, cx.threads(), SHARDS, part)?;
-            let loss = losses.iter().sum::<f64>();
+            let Step { norm, logged } = Step::of(&optimizer, norm, losses).map_err(failed)?;
+            let loss = logged.iter().sum::<f64>();
             model.load_flat(&flat[..parameters]).map_err(failed)?;
             cx.metrics().record(step, &Metrics { loss, norm })?;
             cx.progress().message(format!("loss {loss:.3}"));
