@@ -48,8 +48,8 @@ impl Outlook {
         let embedding = (decoder.vocab * decoder.dim) as u64;
         let untied = if config.model.text.tied { 0 } else { embedding };
         let base = decoder.macs() as u64 + untied + checkpoint.tower_numbers();
-        // Of the adapters parameters twice, both moments, the reference and a gradient a shard.
-        let own = trained * (5 + SHARDS as u64);
+        // Of the adapters parameters twice, both moments, the reference, a gradient a shard and their sum.
+        let own = trained * (6 + SHARDS as u64);
         Ok(Self {
             kind: "checkpoint",
             described: config.describe(),
@@ -98,8 +98,8 @@ impl Outlook {
                     grouped(all)
                 ),
             ),
-            // Twice as it begins, twice as it is, both moments and a gradient a shard.
-            learning: all * (6 + SHARDS as u64),
+            // Twice as it begins, twice as it is, both moments, a gradient a shard and their sum.
+            learning: all * (7 + SHARDS as u64),
             sampling: all,
         }
     }
