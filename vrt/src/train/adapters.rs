@@ -42,14 +42,10 @@ pub struct Adapters<'a> {
 /// [`TrainError::File`] if the checkpoint cannot be listed.
 pub fn base(table: &CheckpointTable) -> Result<Map<String, Value>, TrainError> {
     let outline = outline(&table.folder)?;
-    let named = [
-        ("checkpoint", json!(outline)),
-        ("adapters", json!(table.adapters)),
-    ];
-    Ok(named
-        .map(|(name, value)| (name.to_owned(), value))
-        .into_iter()
-        .collect())
+    Ok(Map::from_iter([
+        ("checkpoint".to_owned(), json!(outline)),
+        ("adapters".to_owned(), json!(table.adapters)),
+    ]))
 }
 
 /// Puts a stage's result into adapters.
@@ -113,14 +109,11 @@ impl Model for Adapters<'_> {
 
     fn asked(&self, dimensions: &[DimensionWording; 3]) -> Map<String, Value> {
         let prompt = prompt_digest::<PaperOps>(&self.table.rules, dimensions);
-        let named = [
-            ("picture_tokens", json!(self.table.picture_tokens)),
-            ("prompt", json!(prompt)),
-        ];
-        named
-            .map(|(name, value)| (name.to_owned(), value))
-            .into_iter()
-            .collect()
+        let picture_tokens = json!(self.table.picture_tokens);
+        Map::from_iter([
+            ("picture_tokens".to_owned(), picture_tokens),
+            ("prompt".to_owned(), json!(prompt)),
+        ])
     }
 
     fn rules(&self) -> &Rules {
