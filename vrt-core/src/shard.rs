@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
+
 /// Runs `work(0..pieces)` on at most `threads` threads; the results stand in the order of the pieces.
 ///
 /// The pieces must not depend on each other; how work is cut into pieces must not depend on `threads`.

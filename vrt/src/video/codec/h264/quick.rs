@@ -1,6 +1,6 @@
 //! In: samples of one slice each, of progressive 8-bit 4:2:0. Out: their pictures in decoding order, by `rusty_h264-decoder`.
 //!
-//! It takes two thirds of the other decoder's time, but gives other pixels where intra prediction is constrained or a slice begins
+//! It takes less than two thirds of the other decoder's time (docs/performance.md), but gives other pixels where intra prediction is constrained or a slice begins
 //! within a row (0.17, beside ffmpeg), and some tools it does not know. Such streams are refused here.
 
 use std::borrow::Cow;
